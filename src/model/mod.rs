@@ -1,0 +1,14 @@
+//! Domain types without I/O, in Kubernetes' own words.
+
+pub mod audit;
+pub mod basis;
+pub mod finding;
+pub mod identity;
+pub mod object;
+pub mod progress;
+pub mod rbac;
+pub mod request_info;
+pub mod resource;
+pub mod review;
+pub mod text;
+pub mod time;
