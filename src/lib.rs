@@ -1,1 +1,6 @@
-//! x
+//! kubesleuth: offline forensics for Kubernetes.
+#![forbid(unsafe_code)]
+pub mod formats;
+pub mod model;
+pub mod tables;
+pub mod case;

@@ -71,6 +71,8 @@ pub struct Change {
     pub request_uri: String,
     /// The user who acted: the impersonated one if any, else the authenticated one.
     pub actor: String,
+    /// What the client calls itself; client-claimed, a hint at the kind of a patch.
+    pub user_agent: String,
     /// When the request reached the API server.
     pub received: Option<Timestamp>,
     /// When this stage was reached.

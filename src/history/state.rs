@@ -15,6 +15,14 @@ use crate::model::time::{Interval, Timestamp};
 pub enum RoleState {
     /// It existed with these rules.
     Rules(Arc<[PolicyRule]>),
+    /// It may have existed; if it did, then with these rules. Never a reason to say "yes", and a reason
+    /// not to say "no" only to what these rules give.
+    Maybe {
+        /// The rules it had if it existed.
+        rules: Arc<[PolicyRule]>,
+        /// Why its existence cannot be told, naming the event or gap.
+        reason: Arc<str>,
+    },
     /// It may have existed; its rules cannot be told. The reason names the event or gap.
     Unknown(Arc<str>),
 }
@@ -28,6 +36,16 @@ pub enum BindingState {
         role_ref: RoleRef,
         /// To whom, in the object's own order.
         subjects: Arc<[Subject]>,
+    },
+    /// It may have existed; if it did, it gave this role (a roleRef cannot be changed). Never a reason to
+    /// say "yes", and a reason not to say "no" only to what this role gives to these subjects.
+    Maybe {
+        /// The role it gave if it existed.
+        role_ref: RoleRef,
+        /// To whom, if it existed; `None` when that cannot be told.
+        subjects: Option<Arc<[Subject]>>,
+        /// Why, naming the event or gap.
+        reason: Arc<str>,
     },
     /// It may have existed; what it gave cannot be told. The reason names the event or gap.
     Unknown(Arc<str>),

@@ -14,6 +14,16 @@ use super::state::KnownSet;
 pub enum Presence {
     /// It existed; this is its whole JSON.
     Present(Arc<str>),
+    /// Only some of it is known.
+    Partial {
+        /// Whether it surely existed; otherwise: if it existed, then so.
+        existed: bool,
+        /// The known parts as a JSON object of the kind. A top-level field that is missing here is not
+        /// known; a known empty list is written out.
+        known: Arc<str>,
+        /// What cannot be told, naming the event or gap.
+        reason: Arc<str>,
+    },
     /// It may have existed, in a state the evidence cannot tell. The reason names the event or gap.
     Unknown(Arc<str>),
 }

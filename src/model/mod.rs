@@ -10,5 +10,6 @@ pub mod rbac;
 pub mod request_info;
 pub mod resource;
 pub mod review;
+pub mod selector;
 pub mod text;
 pub mod time;

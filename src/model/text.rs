@@ -1,7 +1,7 @@
 //! A string that borrows from the input where it can. serde borrows a `Cow` only when it is a
 //! field of its own; inside `Option`, `Vec` and maps it would copy every string of every event.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::ops::Deref;
 
@@ -21,6 +21,12 @@ impl Deref for Text<'_> {
 
 impl AsRef<str> for Text<'_> {
     fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for Text<'_> {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

@@ -1,0 +1,232 @@
+//! What somebody can do: the bindings that name a subject, times the rules of their roles. Also lists
+//! what grants nothing (dangling bindings, empty roles, subjects that stand for nobody), marked as
+//! such, because reviewers look for exactly those.
+
+use std::sync::Arc;
+
+use crate::model::basis::Basis;
+use crate::model::rbac::RbacKind;
+use crate::model::time::Interval;
+
+use super::chains::{Cutter, Held, Moment, RoleCutter, Stretch, merge};
+use super::completeness::Completeness;
+use super::index::{Binding, RoleTarget};
+use super::objects::{GrantScope, ObjectRef, RoleName, RuleRef};
+use super::subjects::SubjectRef;
+use super::timeline::Authorizer;
+use super::unknown::Unknown;
+use super::when::When;
+
+/// Which subjects of bindings a question is about.
+#[derive(Clone, Copy)]
+pub enum SubjectSelector<'a> {
+    /// This one.
+    Exact(&'a SubjectRef),
+    /// Those that stand for this user in these groups; nothing is added to the groups.
+    Identity {
+        /// The user name.
+        user: &'a str,
+        /// The groups.
+        groups: &'a [String],
+    },
+    /// Those for which this holds.
+    Matching(&'a dyn Fn(&SubjectRef) -> bool),
+}
+
+impl SubjectSelector<'_> {
+    fn selects(&self, subject: &SubjectRef) -> bool {
+        match self {
+            Self::Exact(wanted) => *wanted == subject,
+            Self::Identity { user, groups } => subject.applies_to(user, groups),
+            Self::Matching(holds) => holds(subject),
+        }
+    }
+}
+
+/// One thing that one binding gives one subject.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Right {
+    /// The binding's subject, which may be a group that the asked-for user is in.
+    pub subject: SubjectRef,
+    /// How far the binding reaches.
+    pub scope: GrantScope,
+    /// The binding.
+    pub binding: ObjectRef,
+    /// The role it names.
+    pub role: RoleName,
+    /// What comes of it.
+    pub gives: Gives,
+    /// How the weaker of binding and role is known.
+    pub basis: Basis,
+    /// When it held, also beyond the time asked about.
+    pub held: Interval,
+}
+
+/// What comes of a binding. Only a rule grants anything.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Gives {
+    /// A rule of the role. Its URLs count only where the scope is the whole cluster.
+    Rule(RuleRef),
+    /// A rule that was given if binding and role existed, one of which may not have; the reason names the event or gap.
+    MaybeRule(RuleRef, Arc<str>),
+    /// The role has no rules.
+    NoRules,
+    /// There is no such role: the binding comes to life when somebody creates it.
+    Dangling,
+    /// The role's rules cannot be told; the reason names the event or gap.
+    UnknownRules(Arc<str>),
+    /// The role was never seen, and may have existed unseen.
+    UnseenRole,
+    /// The subject stands for nobody: an account without namespace in a ClusterRoleBinding, or an unknown kind.
+    Nobody,
+}
+
+impl Held for Right {
+    fn held(&mut self) -> &mut Interval {
+        &mut self.held
+    }
+
+    fn same_but_for_time(&self, other: &Self) -> bool {
+        self.basis == other.basis
+            && (&self.gives, &self.subject) == (&other.gives, &other.subject)
+            && (&self.binding, &self.role) == (&other.binding, &other.role)
+    }
+}
+
+/// The answer to "what can they do".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rights {
+    /// By subject, scope, binding, role, rule and time.
+    pub rows: Vec<Right>,
+    /// What could add to the rows, but the evidence cannot tell: any unknown binding may name the subject.
+    pub unknown: Vec<Unknown>,
+    /// The weakest thing that the list as a whole rests on; [`Basis::Unknown`] exactly when `unknown` is not empty.
+    pub basis: Basis,
+}
+
+impl Authorizer {
+    /// What the selected subjects were given, as of an instant or during a stretch.
+    pub fn rights(&self, selector: SubjectSelector<'_>, when: When) -> Rights {
+        let window = when.window();
+        let mut cutter = RoleCutter::new(cut);
+        let mut sure = Completeness::new(window);
+        sure.needs_set(self, RbacKind::ClusterRoleBinding, None);
+        sure.needs_set(self, RbacKind::RoleBinding, None);
+        let mut rows = Vec::new();
+        for binding in &self.index.bindings {
+            sure.needs_binding(self, binding);
+            for stretch in &self.stretches(binding) {
+                match &stretch.subject {
+                    Some(subject) if !selector.selects(subject) => {}
+                    subject => self.rights_of(binding, stretch, subject.as_ref(), &mut cutter, &mut sure, &mut rows),
+                }
+            }
+        }
+        merge(&mut rows);
+        rows.retain(|row: &Right| row.held.overlaps(window));
+        rows.sort_by(|a, b| {
+            let place = |r: &Right| (rule_index(&r.gives), r.held, r.basis);
+            (&a.subject, &a.scope, &a.binding, &a.role)
+                .cmp(&(&b.subject, &b.scope, &b.binding, &b.role))
+                .then_with(|| place(a).cmp(&place(b)))
+        });
+        let (unknown, basis) = sure.finish();
+        Rights { rows, unknown, basis }
+    }
+
+    fn rights_of<F>(
+        &self,
+        binding: &Binding,
+        stretch: &Stretch,
+        subject: Option<&SubjectRef>,
+        cutter: &mut RoleCutter<Gives, F>,
+        sure: &mut Completeness,
+        rows: &mut Vec<Right>,
+    ) where
+        F: Fn(&mut Cutter<Gives>, Interval, Basis, Moment<'_>),
+    {
+        let Some((role, object)) = self.role_name(&stretch.role) else { return };
+        let scope = GrantScope::of(&binding.object);
+        let mut push = |gives: Gives, basis: Basis, held: Interval| {
+            let Some(subject) = subject.cloned() else { return };
+            let (scope, binding) = (scope.clone(), binding.object.clone());
+            rows.push(Right { subject, scope, binding, role: role.clone(), gives, basis, held });
+        };
+        if subject.is_some_and(|subject| !subject.can_match()) {
+            return push(Gives::Nobody, stretch.basis, stretch.held);
+        }
+        cutter.pieces(self, &stretch.role).overlapping(stretch.held, |held, piece| {
+            let (both, basis) = (stretch.held.intersect(held), stretch.basis.weakest(piece.basis));
+            match (piece.payload.clone(), &stretch.doubt, object) {
+                (Gives::UnknownRules(why), _, Some(object)) => {
+                    sure.unknown_rules(object, stretch.held, held, &why);
+                    push(Gives::UnknownRules(why), Basis::Unknown, both);
+                }
+                (Gives::UnseenRole, _, Some(object)) => {
+                    sure.unseen_role(object, stretch.held, held);
+                    push(Gives::UnseenRole, Basis::Unknown, both);
+                }
+                (Gives::MaybeRule(rule, why), doubt, Some(object)) => {
+                    sure.doubtful((&binding.object, stretch.held, doubt), (object, held, &Some(Arc::clone(&why))));
+                    push(Gives::MaybeRule(rule, why), Basis::Unknown, both);
+                }
+                (Gives::Rule(rule), doubt @ Some(why), Some(object)) => {
+                    sure.doubtful((&binding.object, stretch.held, doubt), (object, held, &None));
+                    push(Gives::MaybeRule(rule, Arc::clone(why)), Basis::Unknown, both);
+                }
+                // A binding that may not have existed and would give nothing is no row.
+                (_, Some(_), _) => sure.rests_on(both, basis),
+                (gives, None, _) => {
+                    sure.rests_on(both, basis);
+                    push(gives, basis, both);
+                }
+            }
+        });
+    }
+
+    /// The role as the binding names it, and as an object if it can be one.
+    fn role_name(&self, target: &RoleTarget) -> Option<(RoleName, Option<&ObjectRef>)> {
+        match target {
+            RoleTarget::Role(place) => {
+                let object = &self.index.roles.get(*place)?.object;
+                let kind = Arc::from(object.kind.as_str());
+                let name = RoleName { kind, namespace: object.namespace.clone(), name: object.name.clone() };
+                Some((name, Some(object)))
+            }
+            RoleTarget::Never(never) => {
+                let (kind, name) = (Arc::from(never.kind.as_str()), Arc::from(never.name.as_str()));
+                Some((RoleName { kind, namespace: Arc::from(""), name }, None))
+            }
+        }
+    }
+}
+
+/// Rules are pieces under their own place; everything else under one that no rule has.
+fn cut(cutter: &mut Cutter<Gives>, held: Interval, basis: Basis, moment: Moment<'_>) {
+    let gives = match moment {
+        Moment::Rules(rules, doubt) if !rules.is_empty() => {
+            for index in 0..rules.len() {
+                let rule = RuleRef::new(Arc::clone(rules), index);
+                let gives = match doubt {
+                    Some(why) => Gives::MaybeRule(rule, Arc::clone(why)),
+                    None => Gives::Rule(rule),
+                };
+                cutter.push(index, held, basis, gives);
+            }
+            return;
+        }
+        // Empty or missing: nothing is given either way, so a doubt about it does not matter.
+        Moment::Rules(..) => Gives::NoRules,
+        Moment::Unknown(why) => Gives::UnknownRules(Arc::clone(why)),
+        Moment::Absent | Moment::Never => Gives::Dangling,
+        Moment::Unseen => Gives::UnseenRole,
+    };
+    cutter.push(usize::MAX, held, basis, gives);
+}
+
+fn rule_index(gives: &Gives) -> usize {
+    match gives {
+        Gives::Rule(rule) | Gives::MaybeRule(rule, _) => rule.index(),
+        _ => usize::MAX,
+    }
+}

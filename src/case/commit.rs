@@ -1,0 +1,263 @@
+//! Changing a case whole or not at all.
+//!
+//! A change is a staging folder with the new files in the case's own layout and a list of files to
+//! remove. For a new case the staging folder itself is renamed to the case. For an existing one it is
+//! renamed to `.commit`, which is the point of no return: from then on whoever opens the case moves
+//! the files into place first (moving is idempotent). Before that point the staging folder is litter
+//! that the next import removes.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{CaseError, MANIFEST};
+
+const STAGING_PREFIX: &str = ".staging-";
+const PENDING: &str = ".commit";
+const JOURNAL: &str = "journal.json";
+const LOCK: &str = ".lock";
+
+#[derive(Serialize, Deserialize, Default)]
+struct Journal {
+    /// Files of the case to remove, relative paths.
+    remove: Vec<PathBuf>,
+    /// Files of the change, relative paths, `case.json` last.
+    add: Vec<PathBuf>,
+}
+
+/// A change being prepared.
+pub struct Staging {
+    case_dir: PathBuf,
+    dir: PathBuf,
+    new_case: bool,
+    journal: Journal,
+    _lock: Option<File>,
+}
+
+impl Staging {
+    /// Begins a change of the case in `case_dir`, which may not exist yet.
+    ///
+    /// # Errors
+    /// When the folder cannot be written, holds something else, or another import is changing it.
+    pub fn begin(case_dir: &Path) -> Result<Self, CaseError> {
+        let exists = case_dir.join(MANIFEST).is_file();
+        if case_dir.is_dir() && !exists && fs::read_dir(case_dir).map_err(|e| CaseError::io(case_dir, e))?.next().is_some() {
+            return Err(CaseError::NotACase(case_dir.display().to_string()));
+        }
+        let (dir, lock) = if exists {
+            let lock = lock(case_dir)?;
+            complete_pending_locked(case_dir)?;
+            remove_litter(case_dir)?;
+            (case_dir.join(format!("{STAGING_PREFIX}{}", std::process::id())), Some(lock))
+        } else {
+            (sibling(case_dir), None)
+        };
+        fs::create_dir_all(&dir).map_err(|e| CaseError::io(&dir, e))?;
+        Ok(Self { case_dir: case_dir.to_owned(), dir, new_case: !exists, journal: Journal::default(), _lock: lock })
+    }
+
+    /// Where the new files go, in the case's own layout.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The path of a new file, its folder made.
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
+    pub fn create(&mut self, relative: &Path) -> Result<PathBuf, CaseError> {
+        let path = self.dir.join(relative);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(|e| CaseError::io(parent, e))?;
+        }
+        self.journal.add.push(relative.to_owned());
+        Ok(path)
+    }
+
+    /// Marks a file of the case for removal. A new file of the same name replaces it without this.
+    pub fn remove(&mut self, relative: PathBuf) {
+        self.journal.remove.push(relative);
+    }
+
+    /// Makes the change real.
+    ///
+    /// # Errors
+    /// When a file cannot be written or moved. The case is then as before, or the change is completed
+    /// when it is opened next.
+    pub fn commit(mut self, manifest: &str) -> Result<(), CaseError> {
+        let path = self.create(Path::new(MANIFEST))?;
+        write_synced(&path, manifest.as_bytes())?;
+        for file in &self.journal.add {
+            sync(&self.dir.join(file))?;
+        }
+        if self.new_case {
+            return self.commit_new();
+        }
+        let journal = serde_json::to_vec(&self.journal).map_err(|e| CaseError::io(&self.dir, e.into()))?;
+        write_synced(&self.dir.join(JOURNAL), &journal)?;
+        let pending = self.case_dir.join(PENDING);
+        fs::rename(&self.dir, &pending).map_err(|e| CaseError::io(&pending, e))?;
+        sync(&self.case_dir)?;
+        complete_pending_locked(&self.case_dir)
+    }
+
+    fn commit_new(&self) -> Result<(), CaseError> {
+        // An empty folder may stand where the case goes; a rename cannot replace it everywhere.
+        if self.case_dir.is_dir() {
+            fs::remove_dir(&self.case_dir).map_err(|e| CaseError::io(&self.case_dir, e))?;
+        }
+        fs::rename(&self.dir, &self.case_dir).map_err(|e| CaseError::io(&self.case_dir, e))?;
+        match self.case_dir.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => sync(parent),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        // After a commit the folder is gone and this does nothing.
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+/// Completes a change that was cut off after its point of no return.
+///
+/// # Errors
+/// When a file cannot be moved, or another import is doing it right now.
+pub fn complete_pending(case_dir: &Path) -> Result<(), CaseError> {
+    if !case_dir.join(PENDING).is_dir() {
+        return Ok(());
+    }
+    let _lock = lock(case_dir)?;
+    complete_pending_locked(case_dir)
+}
+
+fn complete_pending_locked(case_dir: &Path) -> Result<(), CaseError> {
+    let pending = case_dir.join(PENDING);
+    if !pending.is_dir() {
+        return Ok(());
+    }
+    let path = pending.join(JOURNAL);
+    let bytes = fs::read(&path).map_err(|e| CaseError::io(&path, e))?;
+    let journal: Journal = serde_json::from_slice(&bytes).map_err(|e| CaseError::io(&path, e.into()))?;
+    for file in &journal.remove {
+        ignore_missing(fs::remove_file(case_dir.join(file))).map_err(|e| CaseError::io(file, e))?;
+    }
+    for file in &journal.add {
+        let to = case_dir.join(file);
+        if let Some(parent) = to.parent() {
+            fs::create_dir_all(parent).map_err(|e| CaseError::io(parent, e))?;
+        }
+        ignore_missing(fs::rename(pending.join(file), &to)).map_err(|e| CaseError::io(&to, e))?;
+    }
+    fs::remove_dir_all(&pending).map_err(|e| CaseError::io(&pending, e))
+}
+
+fn ignore_missing(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+fn lock(case_dir: &Path) -> Result<File, CaseError> {
+    let path = case_dir.join(LOCK);
+    let file = File::create(&path).map_err(|e| CaseError::io(&path, e))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => Err(CaseError::Locked(case_dir.display().to_string())),
+        Err(fs::TryLockError::Error(e)) => Err(CaseError::io(&path, e)),
+    }
+}
+
+fn remove_litter(case_dir: &Path) -> Result<(), CaseError> {
+    for entry in fs::read_dir(case_dir).map_err(|e| CaseError::io(case_dir, e))?.flatten() {
+        if entry.file_name().to_string_lossy().starts_with(STAGING_PREFIX) {
+            fs::remove_dir_all(entry.path()).map_err(|e| CaseError::io(&entry.path(), e))?;
+        }
+    }
+    Ok(())
+}
+
+/// A folder beside a case that does not exist yet; hidden, so that nobody takes it for one.
+fn sibling(case_dir: &Path) -> PathBuf {
+    let name = case_dir.file_name().unwrap_or_default().to_string_lossy();
+    case_dir.with_file_name(format!(".{name}.importing-{}", std::process::id()))
+}
+
+fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), CaseError> {
+    let mut file = File::create(path).map_err(|e| CaseError::io(path, e))?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|e| CaseError::io(path, e))
+}
+
+fn sync(path: &Path) -> Result<(), CaseError> {
+    File::open(path).and_then(|f| f.sync_all()).map_err(|e| CaseError::io(path, e))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::case::manifest::Manifest;
+
+    fn write(staging: &mut Staging, name: &str, text: &str) {
+        let path = staging.create(Path::new(name)).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    #[test]
+    fn an_abandoned_change_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let case = dir.path().join("case");
+        let mut staging = Staging::begin(&case).unwrap();
+        write(&mut staging, "events/a.parquet", "x");
+        drop(staging);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_change_cut_off_after_its_point_of_no_return_is_completed_on_open() {
+        let dir = tempfile::tempdir().unwrap();
+        let case = dir.path().join("case");
+        let mut first = Staging::begin(&case).unwrap();
+        write(&mut first, "grants/old.parquet", "old");
+        first.commit(&Manifest::new().to_text()).unwrap();
+        // What a kill between the rename and the moves leaves behind, with one file moved already.
+        let pending = case.join(PENDING);
+        fs::create_dir_all(pending.join("grants")).unwrap();
+        fs::write(case.join("grants/moved.parquet"), "moved").unwrap();
+        fs::write(pending.join("grants/new.parquet"), "new").unwrap();
+        fs::write(pending.join(MANIFEST), Manifest::new().to_text()).unwrap();
+        let journal = Journal {
+            remove: vec!["grants/old.parquet".into()],
+            add: vec!["grants/moved.parquet".into(), "grants/new.parquet".into(), MANIFEST.into()],
+        };
+        fs::write(pending.join(JOURNAL), serde_json::to_vec(&journal).unwrap()).unwrap();
+
+        crate::case::Case::open(&case).unwrap();
+        assert!(!case.join("grants/old.parquet").exists());
+        assert_eq!(fs::read_to_string(case.join("grants/new.parquet")).unwrap(), "new");
+        assert_eq!(fs::read_to_string(case.join("grants/moved.parquet")).unwrap(), "moved");
+        assert!(!pending.exists());
+    }
+
+    #[test]
+    fn two_imports_at_once_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let case = dir.path().join("case");
+        Staging::begin(&case).unwrap().commit(&Manifest::new().to_text()).unwrap();
+        let _first = Staging::begin(&case).unwrap();
+        assert!(matches!(Staging::begin(&case), Err(CaseError::Locked(_))));
+    }
+
+    #[test]
+    fn a_folder_of_other_files_is_not_taken_for_a_case() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("thesis.txt"), "do not touch").unwrap();
+        assert!(matches!(Staging::begin(dir.path()), Err(CaseError::NotACase(_))));
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,92 @@
+//! Reading a case: every table as a polars LazyFrame, with predicates and projections reaching the
+//! Parquet scan, and SQL over all of them.
+
+use std::sync::Arc;
+
+use polars::prelude::*;
+use polars::io::HiveOptions;
+use polars::sql::SQLContext;
+
+use super::{Case, CaseError};
+use crate::tables::schema::{ColumnType, Table};
+use crate::tables;
+
+impl Case {
+    /// A table as a LazyFrame, with the partition column `cluster` (and `date`).
+    ///
+    /// # Errors
+    /// When the files cannot be listed or scanned.
+    pub fn table(&self, table: &Table, cluster: Option<&str>) -> Result<LazyFrame, CaseError> {
+        let files = self.files(table, cluster)?;
+        if files.is_empty() {
+            return Ok(DataFrame::empty_with_schema(&full_schema(table)).lazy());
+        }
+        let root_depth = self.dir().components().count();
+        let options = HiveOptions {
+            enabled: Some(true),
+            hive_start_idx: hive_start(&files, root_depth, table),
+            schema: Some(Arc::new(partition_schema(table))),
+            try_parse_dates: true,
+        };
+        let args = ScanArgsParquet { hive_options: options, glob: false, ..Default::default() };
+        LazyFrame::scan_parquet_files(files.into(), args).map_err(|e| damaged(table, &e))
+    }
+
+    /// Runs a SQL query over the tables of the case.
+    ///
+    /// # Errors
+    /// When the query is wrong, or a table cannot be read.
+    pub fn sql(&self, query: &str) -> Result<DataFrame, CaseError> {
+        let mut context = SQLContext::new();
+        for table in tables::ALL {
+            context.register(table.name, self.table(table, None)?);
+        }
+        context
+            .execute(query)
+            .and_then(LazyFrame::collect)
+            .map_err(|e| CaseError::Query(format!("the query failed: {e}; `kubesleuth tables` lists tables and columns")))
+    }
+}
+
+/// A read error of one table.
+pub fn damaged(table: &Table, error: &PolarsError) -> CaseError {
+    CaseError::Table { table: table.name.to_owned(), reason: error.to_string() }
+}
+
+/// Byte position in the first path where the partition folders begin.
+fn hive_start(files: &[std::path::PathBuf], root_depth: usize, table: &Table) -> usize {
+    let Some(first) = files.first() else { return 0 };
+    let prefix: std::path::PathBuf = first.components().take(root_depth).collect();
+    prefix.as_os_str().len() + 1 + table.name.len() + 1
+}
+
+fn partition_schema(table: &Table) -> Schema {
+    let mut schema = Schema::default();
+    schema.with_column("cluster".into(), DataType::String);
+    if table.by_date {
+        schema.with_column("date".into(), DataType::Date);
+    }
+    schema
+}
+
+fn full_schema(table: &Table) -> Schema {
+    let mut schema = Schema::default();
+    for column in table.columns {
+        schema.with_column(column.name.into(), polars_type(column.kind));
+    }
+    for (name, kind) in partition_schema(table) {
+        schema.with_column(name, kind);
+    }
+    schema
+}
+
+fn polars_type(kind: ColumnType) -> DataType {
+    match kind {
+        ColumnType::Text => DataType::String,
+        ColumnType::Int64 => DataType::Int64,
+        ColumnType::Int32 => DataType::Int32,
+        ColumnType::Bool => DataType::Boolean,
+        ColumnType::Time => DataType::Datetime(TimeUnit::Microseconds, Some("UTC".into())),
+        ColumnType::TextList => DataType::List(Box::new(DataType::String)),
+    }
+}

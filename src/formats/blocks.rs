@@ -1,0 +1,226 @@
+//! Cuts a stream into blocks of whole lines, so that lines can be parsed in parallel and still know
+//! their offset and line number.
+//!
+//! A line longer than the limit is not kept: its length and hash are taken on the way and it becomes
+//! a reject, so memory stays bounded whatever the input holds.
+
+use std::io::{self, Read};
+
+use sha2::{Digest as _, Sha256};
+
+use super::{Reject, hex};
+
+/// The longest line that is read; longer ones are rejects.
+pub const MAX_LINE: usize = 256 << 20;
+
+/// Whole lines that follow one another in a source.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Block {
+    /// The bytes, line ends included.
+    pub bytes: Vec<u8>,
+    /// Offset of the first byte in the source.
+    pub offset: u64,
+    /// Number of the first line, from 1.
+    pub first_line: u64,
+}
+
+/// One line of a block, without its line end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line<'b> {
+    /// The bytes without `\n` or `\r\n`.
+    pub bytes: &'b [u8],
+    /// Offset in the source.
+    pub offset: u64,
+    /// Line number, from 1.
+    pub number: u64,
+    /// Whether a line end followed; false only for a last line that lacks one.
+    pub ended: bool,
+}
+
+impl Block {
+    /// The lines, blank ones included.
+    pub fn lines(&self) -> impl Iterator<Item = Line<'_>> {
+        let mut offset = self.offset;
+        let mut number = self.first_line;
+        self.bytes.split_inclusive(|b| *b == b'\n').map(move |raw| {
+            let ended = raw.ends_with(b"\n");
+            let bytes = raw.strip_suffix(b"\n").unwrap_or(raw);
+            let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+            let line = Line { bytes, offset, number, ended };
+            offset += raw.len() as u64;
+            number += 1;
+            line
+        })
+    }
+}
+
+/// What a [`BlockReader`] yields.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// Whole lines.
+    Lines(Block),
+    /// A line over the limit.
+    TooLong(Reject),
+}
+
+/// Reads blocks of whole lines.
+pub struct BlockReader<R> {
+    inner: R,
+    block_size: usize,
+    max_line: usize,
+    carried: Vec<u8>,
+    offset: u64,
+    line: u64,
+    ended: bool,
+    /// A read error met after good bytes; reported once they are used up.
+    failure: Option<io::Error>,
+}
+
+impl<R: Read> BlockReader<R> {
+    /// Blocks of about `block_size` bytes, lines of up to [`MAX_LINE`].
+    pub fn new(inner: R, block_size: usize) -> Self {
+        Self::with_max_line(inner, block_size, MAX_LINE)
+    }
+
+    /// As [`BlockReader::new`] with another limit on lines.
+    pub fn with_max_line(inner: R, block_size: usize, max_line: usize) -> Self {
+        Self { inner, block_size, max_line, carried: Vec::new(), offset: 0, line: 1, ended: false, failure: None }
+    }
+
+    /// Where reading stands: offset and line of the next byte.
+    pub fn position(&self) -> (u64, u64) {
+        (self.offset, self.line)
+    }
+
+    /// The error that ended reading early, once all good bytes are yielded.
+    pub fn take_failure(&mut self) -> Option<io::Error> {
+        self.failure.take()
+    }
+
+    /// The next piece, or `None` at the end (or before the damage: see [`BlockReader::take_failure`]).
+    pub fn next_piece(&mut self) -> Option<Piece> {
+        loop {
+            if let Some(end) = self.block_end() {
+                return Some(Piece::Lines(self.cut(end)));
+            }
+            if self.ended {
+                let rest = self.carried.len();
+                return (rest > 0).then(|| Piece::Lines(self.cut(rest)));
+            }
+            if self.carried.len() > self.max_line {
+                return Some(Piece::TooLong(self.skip_long_line()));
+            }
+            self.fill();
+        }
+    }
+
+    /// Where the carried bytes may be cut: behind the last line end, once there is a block's worth.
+    fn block_end(&self) -> Option<usize> {
+        if self.carried.len() < self.block_size && !self.ended {
+            return None;
+        }
+        memchr::memrchr(b'\n', &self.carried).map(|i| i + 1)
+    }
+
+    fn cut(&mut self, end: usize) -> Block {
+        let rest = self.carried.split_off(end);
+        let bytes = std::mem::replace(&mut self.carried, rest);
+        let block = Block { offset: self.offset, first_line: self.line, bytes };
+        self.offset += block.bytes.len() as u64;
+        self.line += memchr::memchr_iter(b'\n', &block.bytes).count() as u64;
+        block
+    }
+
+    fn fill(&mut self) {
+        let wanted = self.block_size.max(1 << 16) as u64;
+        match self.inner.by_ref().take(wanted).read_to_end(&mut self.carried) {
+            Ok(0) => self.ended = true,
+            Ok(_) => {}
+            Err(e) => {
+                self.failure = Some(e);
+                self.ended = true;
+            }
+        }
+    }
+
+    /// Consumes a line that is over the limit, up to and with its line end.
+    fn skip_long_line(&mut self) -> Reject {
+        let (offset, line) = (self.offset, self.line);
+        let mut hash = Sha256::new();
+        let mut length = 0_u64;
+        let mut first = Vec::new();
+        loop {
+            let end = memchr::memchr(b'\n', &self.carried).map_or(self.carried.len(), |i| i + 1);
+            let found = end > 0 && self.carried.get(end - 1) == Some(&b'\n');
+            let chunk = self.cut(end);
+            let body = chunk.bytes.strip_suffix(b"\n").unwrap_or(&chunk.bytes);
+            if first.len() < super::SHOWN {
+                first.extend_from_slice(body.get(..super::SHOWN).unwrap_or(body));
+            }
+            hash.update(body);
+            length += body.len() as u64;
+            if found || self.ended {
+                break;
+            }
+            self.fill();
+        }
+        let mut reject = Reject::new(offset, line, &first, "");
+        reject.reason = format!("line of {length} bytes: expected at most {}", self.max_line);
+        reject.length = length;
+        reject.sha256 = hex(&hash.finalize());
+        reject
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn all_lines(text: &[u8], block: usize) -> Vec<(u64, u64, Vec<u8>)> {
+        let mut reader = BlockReader::new(text, block);
+        let mut lines = Vec::new();
+        while let Some(piece) = reader.next_piece() {
+            match piece {
+                Piece::Lines(b) => lines.extend(b.lines().map(|l| (l.offset, l.number, l.bytes.to_vec()))),
+                Piece::TooLong(r) => panic!("{r:?}"),
+            }
+        }
+        lines
+    }
+
+    proptest! {
+        #[test]
+        fn any_block_size_gives_the_lines_of_the_text(text in "[a-c\n\r]{0,200}", block in 1_usize..64) {
+            let mut expected = Vec::new();
+            let mut offset = 0_u64;
+            for (i, raw) in text.split_inclusive('\n').enumerate() {
+                let body = raw.strip_suffix('\n').unwrap_or(raw);
+                let body = body.strip_suffix('\r').unwrap_or(body);
+                expected.push((offset, i as u64 + 1, body.as_bytes().to_vec()));
+                offset += raw.len() as u64;
+            }
+            prop_assert_eq!(all_lines(text.as_bytes(), block), expected);
+        }
+    }
+
+    #[test]
+    fn a_line_over_the_limit_is_one_reject_and_reading_goes_on() {
+        let long = "x".repeat(300_000);
+        let text = format!("a\n{long}\nb\n");
+        let mut reader = BlockReader::with_max_line(text.as_bytes(), 1024, 100_000);
+        let mut lines = Vec::new();
+        let mut rejects = Vec::new();
+        while let Some(piece) = reader.next_piece() {
+            match piece {
+                Piece::Lines(b) => lines.extend(b.lines().map(|l| (l.number, l.bytes.to_vec()))),
+                Piece::TooLong(r) => rejects.push(r),
+            }
+        }
+        assert_eq!(lines, [(1, b"a".to_vec()), (3, b"b".to_vec())]);
+        let [reject] = rejects.as_slice() else { panic!("{rejects:?}") };
+        assert_eq!((reject.offset, reject.line, reject.length), (2, 2, 300_000));
+        assert_eq!(reject.sha256, hex(&Sha256::digest(long.as_bytes())));
+    }
+}

@@ -1,0 +1,122 @@
+//! Peels the compression off a file, told by its magic bytes.
+//!
+//! A damaged or cut stream yields everything before the damage; the error comes after the last good
+//! byte, so the caller can keep what was read and record one reject.
+
+use std::fmt;
+use std::io::{self, BufReader, Read};
+
+use flate2::read::MultiGzDecoder;
+
+/// How a file is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// Not at all.
+    None,
+    /// gzip, possibly of many members (RFC 1952).
+    Gzip,
+    /// Zstandard, possibly of many frames (RFC 8878).
+    Zstd,
+    /// bzip2.
+    Bzip2,
+    /// xz.
+    Xz,
+}
+
+impl Compression {
+    /// The word used in tables.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+            Self::Bzip2 => "bzip2",
+            Self::Xz => "xz",
+        }
+    }
+
+    /// Told by the first bytes of a file.
+    pub fn of(head: &[u8]) -> Self {
+        match head {
+            [0x1f, 0x8b, ..] => Self::Gzip,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,
+            // A zstd stream may begin with a skippable frame.
+            [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
+            [b'B', b'Z', b'h', b'1'..=b'9', ..] => Self::Bzip2,
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Self::Xz,
+            _ => Self::None,
+        }
+    }
+}
+
+impl fmt::Display for Compression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Wraps a reader so that it yields decompressed bytes.
+///
+/// # Errors
+/// When the first bytes cannot be read.
+pub fn decoded<'r>(mut reader: Box<dyn Read + Send + 'r>) -> io::Result<(Compression, Box<dyn Read + Send + 'r>)> {
+    let mut head = Vec::with_capacity(6);
+    reader.by_ref().take(6).read_to_end(&mut head)?;
+    let compression = Compression::of(&head);
+    let whole = io::Cursor::new(head).chain(reader);
+    let buffered = BufReader::with_capacity(1 << 18, whole);
+    Ok((
+        compression,
+        match compression {
+            Compression::None => Box::new(buffered),
+            Compression::Gzip => Box::new(MultiGzDecoder::new(buffered)),
+            Compression::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(buffered)?),
+            Compression::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(buffered)),
+            Compression::Xz => Box::new(liblzma::bufread::XzDecoder::new_multi_decoder(buffered)),
+        },
+    ))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    fn gzip(text: &[u8]) -> Vec<u8> {
+        let mut e = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        e.write_all(text).unwrap();
+        e.finish().unwrap()
+    }
+
+    fn read(bytes: Vec<u8>) -> (Compression, Vec<u8>, bool) {
+        let (c, mut r) = decoded(Box::new(io::Cursor::new(bytes))).unwrap();
+        let mut out = Vec::new();
+        let failed = r.read_to_end(&mut out).is_err();
+        (c, out, failed)
+    }
+
+    #[test]
+    fn every_member_of_a_gzip_file_is_read() {
+        let both = [gzip(b"one\n"), gzip(b"two\n")].concat();
+        assert_eq!(read(both), (Compression::Gzip, b"one\ntwo\n".to_vec(), false));
+    }
+
+    #[test]
+    fn a_cut_gzip_file_yields_what_lies_before_the_cut() {
+        let text: Vec<u8> = (0..200_000_u32).flat_map(|i| format!("{}\n", i.wrapping_mul(2_654_435_761)).into_bytes()).collect();
+        let mut bytes = gzip(&text);
+        bytes.truncate(bytes.len() / 2);
+        let (_, out, failed) = read(bytes);
+        assert!(failed);
+        assert!(out.len() > text.len() / 4 && text.starts_with(&out), "{} of {}", out.len(), text.len());
+    }
+
+    #[test]
+    fn zstd_and_plain_are_told_apart_and_an_empty_file_is_plain() {
+        let packed = zstd::encode_all(&b"x"[..], 1).unwrap();
+        assert_eq!(read(packed), (Compression::Zstd, b"x".to_vec(), false));
+        assert_eq!(read(b"{".to_vec()), (Compression::None, b"{".to_vec(), false));
+        assert_eq!(read(Vec::new()), (Compression::None, Vec::new(), false));
+    }
+}

@@ -1,0 +1,85 @@
+//! Walks one line forwards: what is known right after each point.
+
+use std::sync::Arc;
+
+use crate::model::basis::Basis;
+use crate::model::time::Timestamp;
+
+use super::act::Act;
+use super::body::SECOND;
+use super::cover::Cover;
+use super::know::{Here, State};
+use super::line::{Mark, Point};
+use super::step::{KindOf, clash, revived, step};
+
+/// How far apart the clocks of two API servers may be. Where the log contradicts itself, changes of the same
+/// object within this time may have happened in another order, and their results are not believed.
+const CLOCKS_APART: i64 = 60 * SECOND;
+
+/// What stays the same for all objects of a kind.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kindred<'a> {
+    pub(super) kind: &'a KindOf,
+    /// Where the log would show changes of the kind.
+    pub(super) cover: &'a Cover,
+}
+
+/// The walk: what is known now.
+#[derive(Clone, Debug)]
+pub(super) struct Run {
+    pub(super) here: Here,
+    pub(super) at: Timestamp,
+    /// Changes up to here are not believed to be in order.
+    suspect: Option<Timestamp>,
+}
+
+impl Run {
+    pub(super) fn new(here: Here, at: Timestamp) -> Self {
+        Self { here, at, suspect: None }
+    }
+
+    /// What is known right before a point that says `point.before()` of it.
+    pub(super) fn until(&self, point: &Point, kin: Kindred<'_>) -> Here {
+        let here = revived(&self.here, &point.before(), self.at).unwrap_or_else(|| self.here.clone());
+        if kin.cover.full(self.at, point.lo) { here } else { weakened(here) }
+    }
+
+    /// What is known at `t`, where no point of this line stands.
+    pub(super) fn carried(&self, t: Timestamp, kin: Kindred<'_>) -> Here {
+        if kin.cover.full(self.at, t) { self.here.clone() } else { weakened(self.here.clone()) }
+    }
+
+    /// Takes the next point.
+    pub(super) fn advance(&mut self, point: &Point, exact: bool, kin: Kindred<'_>) {
+        let here = self.until(point, kin);
+        if !exact && kin.cover.full(self.at, point.lo) && clash(&here, &point.before()) {
+            self.suspect = Some(point.lo.plus_micros(CLOCKS_APART));
+        }
+        self.here = match &point.mark {
+            Mark::Act(act) => {
+                let after = step(&here, act, kin.kind);
+                if self.suspect.is_some_and(|until| act.when <= until) { disbelieved(act) } else { after }
+            }
+            Mark::Seen(state) => Here::Object(Arc::clone(state)),
+            Mark::Unseen(_) => Here::Absent(None),
+            Mark::Swept { after, .. } => after.clone(),
+        };
+        if !matches!(point.mark, Mark::Act(_)) {
+            self.suspect = None;
+        }
+        self.at = point.hi;
+    }
+}
+
+/// Over a stretch that the log does not cover a state is only assumed to hold.
+fn weakened(here: Here) -> Here {
+    match here {
+        Here::Object(state) => Here::Object(Arc::new(state.at_best(Basis::Assumed))),
+        other => other,
+    }
+}
+
+fn disbelieved(act: &Act) -> Here {
+    let why = format!("{} contradicts what the log shows of this object within a minute; their order is not certain", act.origin);
+    Here::Object(Arc::new(State::blank(&act.origin, false, why)))
+}

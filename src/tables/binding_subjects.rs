@@ -1,0 +1,28 @@
+//! `binding_subjects`: versions of bindings taken apart, one row for each subject.
+
+use super::schema::{Column, ColumnType::*, Table, optional, required};
+
+/// The table.
+pub const TABLE: Table = Table {
+    name: "binding_subjects",
+    doc: "One subject of one version of a RoleBinding or ClusterRoleBinding. A version without subjects has one row without `subject_index`.",
+    sorted_by: "`kind`, `namespace`, `name`, `valid_from`, `subject_index`",
+    columns: COLUMNS,
+    by_date: false,
+};
+
+const COLUMNS: &[Column] = &[
+    required("kind", Text, "`RoleBinding` or `ClusterRoleBinding`"),
+    required("namespace", Text, "namespace of a RoleBinding, empty for a ClusterRoleBinding"),
+    required("name", Text, "name"),
+    optional("valid_from", Time, "first instant; missing: before all evidence"),
+    optional("valid_to", Time, "first instant after; missing: not ended in the evidence"),
+    required("basis", Text, "`observed`, `derived`, `assumed` or `unknown`"),
+    optional("unknown_reason", Text, "why the binding's content cannot be told"),
+    optional("role_kind", Text, "`roleRef.kind`"),
+    optional("role_name", Text, "`roleRef.name`"),
+    optional("subject_index", Int32, "position of the subject, from 0"),
+    optional("subject_kind", Text, "`User`, `Group` or `ServiceAccount`"),
+    optional("subject_namespace", Text, "namespace as written in the subject"),
+    optional("subject_name", Text, "name of the subject"),
+];
