@@ -7,6 +7,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use kubesleuth::bundle::{
     AddError, Bundle, BundleWriter, CollectionInfo, Encoding, Folder, NewEntry, Verification, verify,
@@ -119,8 +120,12 @@ fn reseal(files: &mut Files) {
     files.insert("tagmanifest-sha256.txt".into(), manifest::<Sha256>(files, |name| !name.starts_with("data/")));
 }
 
+/// The files of the sample; made once.
 fn sealed_files() -> Files {
-    let dir = tempfile::tempdir().unwrap();
-    sample(&dir.path().join("bag"));
-    read_tree(&dir.path().join("bag"))
+    static SEALED: LazyLock<Files> = LazyLock::new(|| {
+        let dir = tempfile::tempdir().unwrap();
+        sample(&dir.path().join("bag"));
+        read_tree(&dir.path().join("bag"))
+    });
+    SEALED.clone()
 }

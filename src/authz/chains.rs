@@ -115,8 +115,7 @@ impl Authorizer {
                 held: version.held,
             };
             match subjects {
-                Some(subjects) => all
-                    .extend(subjects.iter().map(|s| stretch(Some(SubjectRef::resolve(s, &binding.object.namespace))))),
+                Some(subjects) => all.extend(subjects.iter().map(|subject| stretch(Some(subject.clone())))),
                 None => all.push(stretch(None)),
             }
         }
@@ -146,7 +145,7 @@ impl Authorizer {
         for version in &role.versions {
             self.gap(role, Interval::new(since, version.held.from), &mut f);
             match &version.state {
-                Content::Rules { rules, doubt } => f(version.held, version.basis, Moment::Rules(rules, doubt)),
+                Content::Rules { rules, doubt, .. } => f(version.held, version.basis, Moment::Rules(rules, doubt)),
                 Content::Unknown(why) => f(version.held, Basis::Unknown, Moment::Unknown(why)),
             }
             since = version.held.to;

@@ -270,8 +270,8 @@ impl Authorizer {
             };
         };
         match &stretch.state {
-            Content::Rules { rules, doubt: None } => EscalationCheck::cover(own, rules, stretch.basis),
-            Content::Rules { rules, doubt: Some(why) } => match EscalationCheck::cover(own, rules, stretch.basis) {
+            Content::Rules { rules, doubt: None, .. } => EscalationCheck::cover(own, rules, stretch.basis),
+            Content::Rules { rules, doubt: Some(why), .. } => match EscalationCheck::cover(own, rules, stretch.basis) {
                 // Missing, it would be refused too.
                 check if check.passed == Some(false) => check,
                 _ => unknown(Missing::MaybeRole { role, given_by: None, why: Arc::clone(why) }, stretch.held),

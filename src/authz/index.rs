@@ -2,7 +2,7 @@
 //! role references resolved to places, neighbouring versions that say the same made one.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -13,6 +13,8 @@ use crate::model::time::{Interval, Timestamp};
 
 use super::objects::ObjectRef;
 use super::quote::go_quote;
+use super::sieve::Sieve;
+use super::subjects::SubjectRef;
 
 /// Said of a state that claims to be known, but not how.
 const NO_BASIS: &str = "nothing tells how its state is known";
@@ -37,7 +39,7 @@ pub(super) struct RoleStretch {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Content {
     /// These rules, for sure unless there is a doubt that the role existed.
-    Rules { rules: Arc<[PolicyRule]>, doubt: Doubt },
+    Rules { rules: Arc<[PolicyRule]>, sieves: Box<[Sieve]>, doubt: Doubt },
     /// It cannot be told, and this is why.
     Unknown(Arc<str>),
 }
@@ -67,7 +69,7 @@ pub(super) struct Version {
 pub(super) enum Given {
     /// This role to these subjects (`None`: perhaps to anybody), for sure unless there is a doubt that
     /// the binding existed.
-    Role { role: RoleTarget, subjects: Option<Arc<[Subject]>>, doubt: Doubt },
+    Role { role: RoleTarget, subjects: Option<Arc<[SubjectRef]>>, doubt: Doubt },
     /// It cannot be told, and this is why.
     Unknown(Arc<str>),
 }
@@ -87,6 +89,30 @@ pub(super) struct NeverResolves {
     pub(super) kind: String,
     pub(super) name: String,
     pub(super) error: String,
+}
+
+/// Names that are said again and again, kept once.
+#[derive(Default)]
+struct Names(HashSet<Arc<str>>);
+
+impl Names {
+    fn get(&mut self, name: &str) -> Arc<str> {
+        if let Some(known) = self.0.get(name) {
+            return Arc::clone(known);
+        }
+        let name: Arc<str> = Arc::from(name);
+        self.0.insert(Arc::clone(&name));
+        name
+    }
+
+    /// The subjects as the authorizer understands them in their binding.
+    fn resolve(&mut self, subjects: &[Subject], binding: &ObjectRef) -> Arc<[SubjectRef]> {
+        let binding_namespace = &binding.namespace;
+        subjects
+            .iter()
+            .map(|subject| SubjectRef::resolve_with(subject, binding_namespace, |name| self.get(name)))
+            .collect()
+    }
 }
 
 /// All roles and bindings.
@@ -110,20 +136,23 @@ impl Index {
         index.roles = lay_roles(roles, &mut index.places);
         let mut bindings: Vec<_> = bindings.into_iter().filter_map(readable_binding).collect();
         bindings.sort_by(|(a, x), (b, y)| order(a).cmp(&order(b)).then(x.held.cmp(&y.held)));
+        let mut names = Names::default();
         for (object, version) in bindings {
-            index.push_binding(object, version);
+            index.push_binding(object, version, &mut names);
         }
         index
     }
 
-    fn push_binding(&mut self, object: ObjectRef, version: BindingVersion) {
+    fn push_binding(&mut self, object: ObjectRef, version: BindingVersion, names: &mut Names) {
         let state = match version.state {
             BindingState::Unknown(why) => Given::Unknown(why),
             BindingState::Known { .. } if version.basis == Basis::Unknown => Given::Unknown(Arc::from(NO_BASIS)),
             BindingState::Known { role_ref, subjects } => {
-                Given::Role { role: self.target(&object, &role_ref), subjects: Some(subjects), doubt: None }
+                let subjects = Some(names.resolve(&subjects, &object));
+                Given::Role { role: self.target(&object, &role_ref), subjects, doubt: None }
             }
             BindingState::Maybe { role_ref, subjects, reason } => {
+                let subjects = subjects.map(|subjects| names.resolve(&subjects, &object));
                 Given::Role { role: self.target(&object, &role_ref), subjects, doubt: Some(reason) }
             }
         };
@@ -234,8 +263,8 @@ fn lay_roles(versions: Vec<RoleVersion>, places: &mut HashMap<ObjectRef, usize>)
         let state = match version.state {
             RoleState::Unknown(why) => Content::Unknown(why),
             RoleState::Rules(_) if version.basis == Basis::Unknown => Content::Unknown(Arc::from(NO_BASIS)),
-            RoleState::Rules(rules) => Content::Rules { rules, doubt: None },
-            RoleState::Maybe { rules, reason } => Content::Rules { rules, doubt: Some(reason) },
+            RoleState::Rules(rules) => rules_content(rules, None),
+            RoleState::Maybe { rules, reason } => rules_content(rules, Some(reason)),
         };
         let stretch = RoleStretch { held: version.held, basis: known_basis(version.basis), state };
         match roles.last_mut() {
@@ -247,6 +276,10 @@ fn lay_roles(versions: Vec<RoleVersion>, places: &mut HashMap<ObjectRef, usize>)
         }
     }
     roles
+}
+
+fn rules_content(rules: Arc<[PolicyRule]>, doubt: Doubt) -> Content {
+    Content::Rules { sieves: rules.iter().map(Sieve::new).collect(), rules, doubt }
 }
 
 fn push_stretch(versions: &mut Vec<RoleStretch>, next: RoleStretch) {

@@ -24,7 +24,7 @@ struct OfKind {
 
 impl KnownSets {
     pub(super) fn new(sets: &[KnownSet]) -> Self {
-        let mut raw: HashMap<(RbacKind, Option<&str>), Vec<(Interval, Basis)>> = HashMap::new();
+        let mut raw: HashMap<_, Vec<(Interval, Basis)>> = HashMap::new();
         for set in sets {
             raw.entry((set.kind, set.namespace.as_deref())).or_default().push((set.held, set.basis));
         }

@@ -64,12 +64,12 @@ impl Lookup {
                     continue;
                 };
                 for (subject, one) in subjects.iter().enumerate() {
-                    let (names, name) = match subject_key(one, &object.namespace) {
+                    let (names, name) = match subject_key(one) {
                         Some(SubjectKey::User(name)) => (&mut users, name),
                         Some(SubjectKey::Group(name)) => (&mut groups, name),
                         None => continue,
                     };
-                    let list = names.entry(name.into_boxed_str()).or_default().entry(space).or_default();
+                    let list = names.entry(name).or_default().entry(space).or_default();
                     // A subject listed twice counts where it stands first.
                     if list.last().is_none_or(|(_, hit)| hit.version != version) {
                         list.push((stretch.held, Hit { version, subject }));

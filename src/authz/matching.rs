@@ -26,11 +26,6 @@ pub fn rule_allows(rule: &PolicyRule, action: &Action) -> bool {
     matched_entries(rule, action).is_some() && names_allow(rule, action)
 }
 
-/// The first rule that allows the action.
-pub fn allowing_rule(rules: &[PolicyRule], action: &Action) -> Option<usize> {
-    rules.iter().position(|rule| rule_allows(rule, action))
-}
-
 /// What in the rule matches the action, `resourceNames` left aside.
 pub fn matched_entries<'r>(rule: &'r PolicyRule, action: &Action) -> Option<Entries<'r>> {
     let verb = entry_or_all(&rule.verbs, &action.verb)?;

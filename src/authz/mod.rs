@@ -21,6 +21,7 @@ mod own_rules;
 mod quote;
 mod review;
 mod rights;
+mod sieve;
 mod stab;
 pub mod subjects;
 mod timeline;

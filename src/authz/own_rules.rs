@@ -13,7 +13,6 @@ use super::decision::Chain;
 use super::index::Given;
 use super::objects::RuleRef;
 use super::review::{doubts, resolution_error};
-use super::subjects::SubjectRef;
 use super::timeline::{Authorizer, RoleAt};
 use super::unknown::Unknown;
 use super::when::When;
@@ -88,13 +87,12 @@ impl Authorizer {
         let certain =
             subjects.as_deref().zip(subject).and_then(|(all, place)| all.get(place)).filter(|_| doubt.is_none());
         match &target {
-            RoleAt::Rules { role, rules, doubt: None, held, basis } if certain.is_some() => {
+            RoleAt::Rules { role, rules, doubt: None, held, basis, .. } if certain.is_some() => {
                 own.rests_on = own.rests_on.weakest(version.basis).weakest(*basis);
-                let subject = certain.map(|subject| SubjectRef::resolve(subject, &binding.object.namespace));
-                own.rules.extend((0..rules.len()).zip(subject.into_iter().cycle()).map(|(index, subject)| Chain {
+                own.rules.extend((0..rules.len()).zip(certain.into_iter().cycle()).map(|(index, subject)| Chain {
                     binding: binding.object.clone(),
                     role: role.object.clone(),
-                    subject,
+                    subject: subject.clone(),
                     rule: RuleRef::new(Arc::clone(rules), index),
                     held: version.held.intersect(*held),
                     basis: version.basis.weakest(*basis),

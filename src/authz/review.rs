@@ -9,15 +9,14 @@ use std::sync::Arc;
 use crate::model::basis::Basis;
 use crate::model::identity::MASTERS;
 use crate::model::rbac::RbacKind;
-use crate::model::review::{AccessReview, Action};
+use crate::model::review::AccessReview;
 use crate::model::time::{Interval, Timestamp};
 
 use super::decision::{Chain, Decision};
 use super::index::{Binding, Given, Version, not_found};
 use super::lookup::Hit;
-use super::matching::allowing_rule;
 use super::objects::RuleRef;
-use super::subjects::SubjectRef;
+use super::sieve::Probe;
 use super::timeline::{Authorizer, RoleAt};
 use super::unknown::{Missing, Unknown, reason};
 use super::when::When;
@@ -37,16 +36,16 @@ impl Authorizer {
     /// RBAC's own answer. User and groups are taken to the letter; `system:masters` is a group like any other.
     pub fn review(&self, review: &AccessReview, at: Timestamp) -> Decision {
         let AccessReview { user, groups, action } = review;
-        let (namespace, window) = (action.namespace(), When::At(at).window());
+        let (namespace, window, probe) = (action.namespace(), When::At(at).window(), Probe::new(action));
         let mut tally =
             Tally { allowing: Vec::new(), dangling: Vec::new(), unknown: Vec::new(), basis: Basis::Observed };
         self.lookup.matching(user, groups, namespace, window, |hit| {
-            self.weigh(hit.version, Some(hit), action, window.from, &mut tally);
+            self.weigh(hit.version, Some(hit), &probe, window.from, &mut tally);
         });
         if !tally.allowing.is_empty() {
             return Decision::allowed_by(self.chains(tally.allowing, window.from));
         }
-        self.lookup.open(namespace, window, |place| self.weigh(place, None, action, window.from, &mut tally));
+        self.lookup.open(namespace, window, |place| self.weigh(place, None, &probe, window.from, &mut tally));
         let sets = self.unseen_bindings(namespace, window, &mut tally.unknown);
         if !tally.unknown.is_empty() {
             return Decision::unknown(reason(tally.unknown));
@@ -66,7 +65,7 @@ impl Authorizer {
     }
 
     /// Looks at one binding version that speaks of the user, or (without a hit) may speak of anybody.
-    fn weigh(&self, place: usize, hit: Option<Hit>, action: &Action, at: Timestamp, tally: &mut Tally) {
+    fn weigh(&self, place: usize, hit: Option<Hit>, probe: &Probe<'_>, at: Timestamp, tally: &mut Tally) {
         let Some((binding, version)) = self.version(place) else { return };
         let Given::Role { role, doubt, .. } = &version.state else {
             return tally.unknown.extend(self.unknown_version(place));
@@ -74,7 +73,7 @@ impl Authorizer {
         let Some(role) = self.role_at(role, at) else { return };
         let certain = hit.filter(|_| doubt.is_none());
         let allowing = match &role {
-            RoleAt::Rules { rules, .. } => allowing_rule(rules, action),
+            RoleAt::Rules { rules, sieves, .. } => probe.allowing_rule(sieves, rules),
             _ => None,
         };
         match (&role, allowing) {
@@ -108,7 +107,7 @@ impl Authorizer {
         Some(Chain {
             binding: binding.object.clone(),
             role: role.object.clone(),
-            subject: SubjectRef::resolve(subjects.get(hit.subject)?, &binding.object.namespace),
+            subject: subjects.get(hit.subject)?.clone(),
             rule: RuleRef::new(Arc::clone(rules), rule),
             held: version.held.intersect(held),
             basis: version.basis.weakest(basis),

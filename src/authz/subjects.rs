@@ -88,12 +88,21 @@ impl SubjectRef {
 
     /// A binding's subject, read in the binding's namespace (`""` for a ClusterRoleBinding).
     pub fn resolve(subject: &Subject, binding_namespace: &str) -> Self {
+        Self::resolve_with(subject, binding_namespace, |text| Arc::from(text))
+    }
+
+    /// The same, with names from where the caller keeps them.
+    pub(super) fn resolve_with(
+        subject: &Subject,
+        binding_namespace: &str,
+        mut keep: impl FnMut(&str) -> Arc<str>,
+    ) -> Self {
         let kind = SubjectKind::from_kind(&subject.kind);
         let namespace = match kind {
             SubjectKind::ServiceAccount => account_namespace(subject, binding_namespace),
             _ => "",
         };
-        Self { namespace: Arc::from(namespace), name: Arc::from(subject.name.as_str()), kind }
+        Self { namespace: keep(namespace), name: keep(&subject.name), kind }
     }
 
     /// Whether it can stand for anybody at all.
@@ -138,25 +147,22 @@ pub fn applies_to(user: &str, groups: &[String], subjects: &[Subject], binding_n
     })
 }
 
-/// What an index files a subject under.
+/// What an index files a subject under: a user name (that of a service account, too) or a group name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum SubjectKey {
-    /// A user name, also that of a service account.
-    User(String),
-    /// A group name.
-    Group(String),
+    User(Box<str>),
+    Group(Box<str>),
 }
 
 /// The key a subject is found by, `None` when it stands for nobody.
-pub(super) fn subject_key(subject: &Subject, binding_namespace: &str) -> Option<SubjectKey> {
-    match subject.kind.as_str() {
-        "User" => Some(SubjectKey::User(subject.name.clone())),
-        "Group" => Some(SubjectKey::Group(subject.name.clone())),
-        "ServiceAccount" => {
-            let namespace = account_namespace(subject, binding_namespace);
-            (!namespace.is_empty()).then(|| SubjectKey::User(service_account_user(namespace, &subject.name)))
+pub(super) fn subject_key(subject: &SubjectRef) -> Option<SubjectKey> {
+    match subject.kind {
+        SubjectKind::User => Some(SubjectKey::User(Box::from(&*subject.name))),
+        SubjectKind::Group => Some(SubjectKey::Group(Box::from(&*subject.name))),
+        SubjectKind::ServiceAccount if subject.can_match() => {
+            Some(SubjectKey::User(service_account_user(&subject.namespace, &subject.name).into_boxed_str()))
         }
-        _ => None,
+        SubjectKind::ServiceAccount | SubjectKind::Other(_) => None,
     }
 }
 
@@ -185,7 +191,7 @@ mod tests {
         assert_eq!(applies_to("system:serviceaccount:ci:bot", &[], &account, "ci"), Some(0));
         assert_eq!(applies_to("system:serviceaccount:default:bot", &[], &account, "ci"), None);
         assert_eq!(applies_to("system:serviceaccount::bot", &[], &account, ""), None);
-        assert_eq!(subject_key(&account[0], ""), None);
+        assert_eq!(subject_key(&SubjectRef::resolve(&account[0], "")), None);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::index::{Binding, Content, Index, NeverResolves, Role, RoleTarget, Ver
 use super::known::KnownSets;
 use super::lookup::Lookup;
 use super::objects::ObjectRef;
+use super::sieve::Sieve;
 
 /// Answers what RBAC allowed, at any instant, for one cluster.
 #[derive(Clone, Debug, Default)]
@@ -24,7 +25,14 @@ pub struct Authorizer {
 /// What a roleRef led to at an instant.
 pub(super) enum RoleAt<'a> {
     /// These rules, for sure unless there is a doubt that the role existed.
-    Rules { role: &'a Role, rules: &'a Arc<[PolicyRule]>, doubt: Option<&'a Arc<str>>, held: Interval, basis: Basis },
+    Rules {
+        role: &'a Role,
+        rules: &'a Arc<[PolicyRule]>,
+        sieves: &'a [Sieve],
+        doubt: Option<&'a Arc<str>>,
+        held: Interval,
+        basis: Basis,
+    },
     /// A role whose rules cannot be told.
     Unknown { role: &'a Role, held: Interval, why: &'a Arc<str> },
     /// No role, and that is known.
@@ -52,9 +60,14 @@ impl Authorizer {
         };
         Some(match role.at(at) {
             Some(stretch) => match &stretch.state {
-                Content::Rules { rules, doubt } => {
-                    RoleAt::Rules { role, rules, doubt: doubt.as_ref(), held: stretch.held, basis: stretch.basis }
-                }
+                Content::Rules { rules, sieves, doubt } => RoleAt::Rules {
+                    role,
+                    rules,
+                    sieves,
+                    doubt: doubt.as_ref(),
+                    held: stretch.held,
+                    basis: stretch.basis,
+                },
                 Content::Unknown(why) => RoleAt::Unknown { role, held: stretch.held, why },
             },
             None => match self.sets.at(role.object.kind, &role.object.namespace, at) {

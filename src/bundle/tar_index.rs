@@ -102,38 +102,35 @@ impl<F: Read + Seek> Walk<'_, F> {
             self.end()?;
             return Ok(false);
         }
+        self.header(&block, Header::from_byte_slice(&block))
+    }
+
+    /// Takes one header, and passes over the data it speaks of.
+    fn header(&mut self, block: &Block, header: &Header) -> io::Result<bool> {
         let start = self.at;
-        let header = Header::from_byte_slice(&block);
-        if let Err(why) = header::check_sum(&block, header) {
-            self.damaged(
-                "tar-damaged",
-                format!("the tar header at byte {start} is damaged ({why}); what follows cannot be read"),
-            );
+        if let Err(why) = header::check_sum(block, header) {
+            let message = format!("the tar header at byte {start} is damaged ({why}); what follows cannot be read");
+            self.damaged("tar-damaged", message);
             return Ok(false);
         }
-        if header::has_odd_sum_field(&block) {
-            self.damaged(
-                "tar-odd-header",
-                format!("the checksum field of the tar header at byte {start} is not written as any tar writes it"),
-            );
+        if header::has_odd_sum_field(block) {
+            let message =
+                format!("the checksum field of the tar header at byte {start} is written as no tar writes it");
+            self.damaged("tar-odd-header", message);
         }
         let Ok(size) = header.entry_size() else {
-            self.damaged(
-                "tar-damaged",
-                format!("the tar header at byte {start} has no readable size; what follows cannot be read"),
-            );
+            let message = format!("the tar header at byte {start} has no readable size; what follows cannot be read");
+            self.damaged("tar-damaged", message);
             return Ok(false);
         };
         self.at = start.saturating_add(TAR_BLOCK);
-        let kind = header.entry_type();
-        if kind.is_gnu_longname()
-            || kind.is_gnu_longlink()
-            || kind.is_pax_local_extensions()
-            || kind.is_pax_global_extensions()
-        {
-            return self.extension(kind, size);
+        match header.entry_type() {
+            kind
+            @ (EntryType::GNULongName | EntryType::GNULongLink | EntryType::XHeader | EntryType::XGlobalHeader) => {
+                self.extension(kind, size)
+            }
+            _ => self.member(header, size),
         }
-        self.member(header, size)
     }
 
     /// The next 512 bytes; `None` when the file has fewer.

@@ -109,33 +109,20 @@ impl BundleWriter {
         };
         let first = first.len();
         let stored_path = self.names.file(new.folder, new.name, extension);
-        let written = self.store.add(&stored_path, |out| {
-            let mut stored = HashingWriter { inner: out, hasher: Sha256::new(), length: 0 };
-            let (original_sha256, original_size) = match encoding {
-                Encoding::Verbatim => copy(source, block, first, &mut stored, progress)?,
-                Encoding::Zstd => {
-                    let mut encoder = zstd::Encoder::new(&mut stored, ZSTD_LEVEL)?;
-                    encoder.include_checksum(true)?;
-                    let original = copy(source, block, first, &mut encoder, progress)?;
-                    encoder.finish()?;
-                    original
-                }
-            };
-            Ok((original_sha256, original_size, Sha256Digest::from_hasher(stored.hasher), stored.length))
-        });
-        let (original_sha256, original_size, stored_sha256, stored_size) = written.map_err(|e| match e {
+        let written = self.store.add(&stored_path, |out| pack(source, block, first, encoding, out, progress));
+        let packed = written.map_err(|e| match e {
             FillError::Source(source) => AddError::Source(source),
             FillError::Write(source) => BundleError::io("write", self.store.out())(source).into(),
         })?;
-        self.digests.push((stored_path.clone(), stored_sha256));
+        self.digests.push((stored_path.clone(), packed.stored_sha256));
         Ok(self.entries.push_mut(Entry {
             stored_path,
             original_path: new.original_path,
-            original_sha256: Some(original_sha256),
-            original_size,
+            original_sha256: Some(packed.original_sha256),
+            original_size: packed.original_size,
             mtime: new.mtime,
             encoding,
-            stored_size,
+            stored_size: packed.stored_size,
             observed_from: new.observed.map(|o| o.from),
             observed_to: new.observed.map(|o| o.to),
             note: None,
@@ -219,6 +206,38 @@ fn bag_info(info: &CollectionInfo, stored_bytes: u64, files: u64, not_collected:
     fields.push(("Collection-Ended", info.ended.to_string()));
     fields.push(("Not-Collected", not_collected.to_string()));
     tags::render_bag_info(&fields)
+}
+
+/// What storing one file gave.
+struct Packed {
+    original_sha256: Sha256Digest,
+    original_size: u64,
+    stored_sha256: Sha256Digest,
+    stored_size: u64,
+}
+
+/// Stores one file, whose first bytes are in `block` already; both sides are hashed on the way.
+fn pack(
+    source: &mut dyn Read,
+    block: Vec<u8>,
+    filled: usize,
+    encoding: Encoding,
+    out: &mut dyn Write,
+    progress: &dyn Progress,
+) -> Result<Packed, FillError<io::Error>> {
+    let mut stored = HashingWriter { inner: out, hasher: Sha256::new(), length: 0 };
+    let (original_sha256, original_size) = match encoding {
+        Encoding::Verbatim => copy(source, block, filled, &mut stored, progress)?,
+        Encoding::Zstd => {
+            let mut encoder = zstd::Encoder::new(&mut stored, ZSTD_LEVEL)?;
+            encoder.include_checksum(true)?;
+            let original = copy(source, block, filled, &mut encoder, progress)?;
+            encoder.finish()?;
+            original
+        }
+    };
+    let stored_sha256 = Sha256Digest::from_hasher(stored.hasher);
+    Ok(Packed { original_sha256, original_size, stored_sha256, stored_size: stored.length })
 }
 
 /// Copies the first `filled` bytes of `block`, then the rest of `source`; gives the digest and size of all.

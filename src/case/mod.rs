@@ -6,6 +6,7 @@
 //! not in bytes.
 
 pub mod commit;
+pub mod frame;
 pub mod manifest;
 pub mod parquet_file;
 pub mod read;

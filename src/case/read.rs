@@ -19,7 +19,7 @@ impl Case {
     pub fn table(&self, table: &Table, cluster: Option<&str>) -> Result<LazyFrame, CaseError> {
         let files = self.files(table, cluster)?;
         if files.is_empty() {
-            return Ok(DataFrame::empty_with_schema(&full_schema(table)).lazy());
+            return Ok(empty(table));
         }
         let root_depth = self.dir().components().count();
         let options = HiveOptions {
@@ -46,6 +46,11 @@ impl Case {
             .and_then(LazyFrame::collect)
             .map_err(|e| CaseError::Query(format!("the query failed: {e}; `kubesleuth tables` lists tables and columns")))
     }
+}
+
+/// A table without rows.
+pub fn empty(table: &Table) -> LazyFrame {
+    DataFrame::empty_with_schema(&full_schema(table)).lazy()
 }
 
 /// A read error of one table.

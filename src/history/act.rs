@@ -48,8 +48,8 @@ pub(super) struct Act {
     pub(super) asked: Option<Arc<Body>>,
     /// The patch, verbatim.
     pub(super) patch: Option<Arc<str>>,
-    /// Rules recomputed for a patch of the aggregation controller that has no body.
-    pub(super) recomputed: Option<Arc<str>>,
+    /// The role recomputed for a patch of the aggregation controller that has no body.
+    pub(super) recomputed: Option<Arc<Body>>,
     pub(super) hints: Hints,
     pub(super) origin: Arc<Origin>,
 }

@@ -21,6 +21,11 @@ impl Cover {
         Self(joined)
     }
 
+    /// All stretches, by time.
+    pub(super) fn stretches(&self) -> impl Iterator<Item = Interval> {
+        self.0.iter().copied()
+    }
+
     /// The stretch that holds `t`, its end included: an event at the very end is still part of it.
     pub(super) fn around(&self, t: Timestamp) -> Option<Interval> {
         let after = self.0.partition_point(|s| s.from <= t);

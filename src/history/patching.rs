@@ -100,33 +100,6 @@ fn body_of(mut object: Value, kind: &KindOf) -> Option<Arc<Body>> {
     }
 }
 
-/// The rules replaced, everything else as it was: what the aggregation controller does.
-pub(super) fn with_rules(base: Option<&Arc<State>>, rules: &Arc<str>, act: &Act) -> State {
-    let why = format!("{} left no body in the log", act.origin);
-    let mut state = unreadable(base, &act.origin, why);
-    let body = base.and_then(|b| match &b.what {
-        What::Whole(body) => replaced(body, rules),
-        What::Parts(_) => None,
-    });
-    state.what = match body {
-        Some(body) => What::Whole(body),
-        None => What::Parts(Parts { rules: Some(Arc::clone(rules)), ..Parts::default() }),
-    };
-    // Whoever holds the controller's token sends the same request, so this is never more than assumed.
-    state.basis = Basis::Assumed;
-    state
-}
-
-fn replaced(body: &Body, rules: &str) -> Option<Arc<Body>> {
-    let mut object: Value = serde_json::from_str(&body.text).ok()?;
-    object.as_object_mut()?.insert("rules".to_owned(), serde_json::from_str(rules).ok()?);
-    let text: Arc<str> = Arc::from(serde_json::to_string(&object).ok()?);
-    match read(&text, "ClusterRole") {
-        Read::Object(body) => Some(body),
-        _ => None,
-    }
-}
-
 /// What is known of the parts after a patch, when only parts were known before.
 fn onto_parts(before: &Parts, patch: &Value, kind: RbacKind, act: &Act) -> Parts {
     let field = if is_role(kind) { "rules" } else { "subjects" };

@@ -11,7 +11,7 @@ use crate::model::finding::{Finding, Severity};
 use crate::model::object::ObjectKey;
 use crate::model::time::Timestamp;
 
-use super::act::{Act, Deed};
+use super::act::Act;
 use super::fold::{Kindred, Run};
 use super::know::{Before, Here, State, What, revision};
 use super::line::{Mark, Point, contradiction};
@@ -156,7 +156,7 @@ fn choose(
     let mut fits: Vec<(usize, bool)> = Vec::new();
     for place in lo..=hi {
         let next = points.get(place);
-        if let Some(sure) = fit(&run.here, next, &sight.state, kin) {
+        if let Some(sure) = fit(&run, next, sight, kin) {
             fits.push((place, sure));
         }
         if let Some(next) = next {
@@ -173,28 +173,30 @@ fn choose(
 }
 
 /// Whether a sighting can stand between what is known and the next change; if so, whether it repeats the known.
-fn fit(here: &Here, next: Option<&Point>, seen: &State, kin: Kindred<'_>) -> Option<bool> {
+fn fit(run: &Run, next: Option<&Point>, sight: &Sight, kin: Kindred<'_>) -> Option<bool> {
+    let seen = &sight.state;
     let follows = match next.map(Point::before) {
         Some(Before::Absent) => false,
         Some(Before::Exists(life)) => life.may_be(seen.uid.as_ref(), seen.created),
         Some(Before::Seen(state)) => state.life().may_be(seen.uid.as_ref(), seen.created),
         Some(Before::Nothing | Before::Perhaps) | None => true,
     };
-    let sure = match here {
-        Here::Absent(None) => return None,
-        Here::Nothing | Here::Absent(Some(_)) => false,
+    if !follows {
+        return None;
+    }
+    match &run.here {
+        // Anything may have happened unlogged since.
+        _ if !kin.cover.full(run.at, sight.from) => Some(false),
+        Here::Absent(None) => None,
+        Here::Nothing | Here::Absent(Some(_)) => Some(false),
         Here::Object(state) => {
-            if !state.life().may_be(seen.uid.as_ref(), seen.created) {
-                return None;
-            }
+            let same = state.life().may_be(seen.uid.as_ref(), seen.created);
             let numbers = revision(state.resource_version.as_ref()).zip(revision(seen.resource_version.as_ref()));
-            if numbers.is_some_and(|(a, b)| a != b) || state.settled(kin.kind.rbac) && disagree(state, seen, kin) {
-                return None;
-            }
-            state.settled(kin.kind.rbac) && matches!(state.what, What::Whole(_))
+            let known = state.settled(kin.kind.rbac) && matches!(state.what, What::Whole(_));
+            let differs = numbers.is_some_and(|(a, b)| a != b) || known && disagree(state, seen, kin);
+            (same && !differs).then_some(known)
         }
-    };
-    follows.then_some(sure)
+    }
 }
 
 fn point(sight: &Sight, lo: Timestamp, hi: Timestamp) -> Point {
@@ -220,9 +222,4 @@ fn thread(points: Vec<Point>, placed: Vec<Vec<Sight>>) -> Vec<Point> {
         }
     }
     line
-}
-
-/// Whether an act takes the object away, for those who only need to know that.
-pub(super) fn deletes(act: &Act) -> bool {
-    matches!(act.deed, Deed::Delete | Deed::Mark | Deed::Drop)
 }

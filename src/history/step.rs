@@ -67,8 +67,8 @@ fn content(base: Option<&Arc<State>>, act: &Act, kind: &KindOf) -> State {
     if let Some(patch) = &act.patch {
         return patching::patched(base, patch, act, kind);
     }
-    if let Some(rules) = &act.recomputed {
-        return patching::with_rules(base, rules, act);
+    if let Some(body) = &act.recomputed {
+        return State::whole(body, &act.origin).at_best(Basis::Assumed);
     }
     let why = format!("{} left no body in the log", act.origin);
     unreadable(base, &act.origin, why)

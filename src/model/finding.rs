@@ -29,6 +29,11 @@ impl Severity {
             Self::High => "high",
         }
     }
+
+    /// Reads the word back.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Info, Self::Low, Self::Medium, Self::High].into_iter().find(|s| s.as_str() == word)
+    }
 }
 
 impl fmt::Display for Severity {

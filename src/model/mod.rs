@@ -7,6 +7,7 @@ pub mod identity;
 pub mod object;
 pub mod progress;
 pub mod rbac;
+pub mod reason;
 pub mod request_info;
 pub mod resource;
 pub mod review;

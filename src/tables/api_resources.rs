@@ -22,4 +22,5 @@ const COLUMNS: &[Column] = &[
     required("namespaced", Bool, "whether its objects live in a namespace"),
     required("verbs", TextList, "verbs it serves"),
     required("position", Int32, "order in the discovery data, which decides between groups"),
+    required("lists_all_groups", Bool, "whether the discovery data it comes from lists the resources of all groups"),
 ];

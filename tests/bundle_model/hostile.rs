@@ -90,6 +90,9 @@ fn a_record_that_disagrees_with_the_payload_is_told_even_when_all_digests_match(
     assert_eq!(codes(&out), ["original-mismatch"]);
     let (_dir, out) = with_record(|r, _| r["entries"][0]["original_size"] = 7_000_000.into());
     assert_eq!(codes(&out), ["original-mismatch"]);
+    let bundle = Bundle::open(&out).unwrap();
+    let short = bundle.open_original(&bundle.entries()[0]).unwrap().read_to_end(&mut Vec::new()).unwrap_err();
+    assert!(short.to_string().contains("fewer bytes"), "{short}");
     let (_dir, out) = with_record(|r, _| r["entries"][0]["stored_size"] = 7.into());
     assert_eq!(codes(&out), ["size-mismatch"]);
     let (_dir, out) = with_record(|r, _| r["entries"][0]["stored_path"] = "data/in/none".into());
@@ -128,4 +131,58 @@ fn a_file_that_swells_without_end_is_refused() {
         }
     };
     assert!(total <= 100 && err.to_string().contains("more bytes"), "{total} {err}");
+}
+
+#[test]
+fn an_entry_cannot_reach_a_file_outside_of_the_payload() {
+    for outside in ["bagit.txt", "data/../bagit.txt", "/etc/hostname", "../outside"] {
+        let (dir, out) = with_record(|r, _| r["entries"][0]["stored_path"] = outside.into());
+        fs::write(dir.path().join("outside"), b"secret").unwrap();
+        let bundle = Bundle::open(&out).unwrap();
+        let err = bundle.open_entry(&bundle.entries()[0]).err().unwrap().to_string();
+        assert!(err.contains("holds no file"), "{outside}: {err}");
+    }
+}
+
+#[test]
+fn manifests_that_list_what_they_may_not_are_named() {
+    let mut files = sealed_files();
+    files.remove("tagmanifest-sha256.txt");
+    let everything = manifest::<Sha256>(&files, |name| name != "manifest-sha256.txt");
+    files.insert("manifest-sha256.txt".into(), everything);
+    files.insert("tagmanifest-sha256.txt".into(), manifest::<Sha256>(&files, |_| true));
+    let dir = tempfile::tempdir().unwrap();
+    write_tree(dir.path(), &files);
+    let verification = check(dir.path());
+    let named = |manifest: &str, path: &str| {
+        let wanted = format!("`{manifest}` lists `{path}`, which it may not list");
+        verification.findings.iter().any(|f| f.code == "manifest-wrong-path" && f.message == wanted)
+    };
+    assert!(named("manifest-sha256.txt", "bagit.txt") && named("tagmanifest-sha256.txt", "data/in/empty.zst"));
+}
+
+#[test]
+fn a_second_tag_manifest_smuggled_into_our_bundle_is_named() {
+    for name in ["tagmanifest-md5.txt", "tagmanifest-sha512.txt", "manifest-sha512.txt", "manifest-md5.txt"] {
+        let mut files = sealed_files();
+        files.insert(name.into(), Vec::new());
+        let dir = tempfile::tempdir().unwrap();
+        write_tree(dir.path(), &files);
+        assert_seen(dir.path(), &format!("`{name}` is there and is not listed"), name);
+    }
+}
+
+#[test]
+fn a_bundle_that_shrinks_after_it_was_opened_gives_an_error_not_an_end() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["bag", "bag.tar"] {
+        let out = dir.path().join(name);
+        sample(&out);
+        let bundle = Bundle::open(&out).unwrap();
+        let entry = bundle.entries().last().unwrap();
+        let file = if name == "bag" { out.join(&entry.stored_path) } else { out.clone() };
+        fs::OpenOptions::new().write(true).open(file).unwrap().set_len(5).unwrap();
+        let err = bundle.open_entry(entry).unwrap().read_to_end(&mut Vec::new()).unwrap_err();
+        assert_eq!(err.kind(), io::ErrorKind::UnexpectedEof);
+    }
 }

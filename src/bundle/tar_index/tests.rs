@@ -75,6 +75,16 @@ fn data_hidden_in_padding_or_behind_the_end_is_seen() {
 }
 
 #[test]
+fn a_header_that_speaks_of_no_member_is_hidden_data() {
+    let long = "n".repeat(300);
+    let mut bytes = archive(&[(&long, b"x")]);
+    // Keep the long name's header and data, then end.
+    bytes.truncate(1024);
+    bytes.extend([0; 1024]);
+    assert_eq!(codes(&bytes), ["tar-hidden-data"]);
+}
+
+#[test]
 fn every_changed_byte_of_a_header_is_seen() {
     let bytes = archive(&[("folder/a-file", b"alpha")]);
     for at in 0..512 {

@@ -77,11 +77,11 @@ fn read_file(
     Ok(Read1 { stored, original: decoded.or(verbatim) })
 }
 
-/// Digest and size of what a zstd stream holds. It is not read past the recorded size: a small file that swells
-/// without end is refused at the first byte too many. zstd itself takes at most 128 MiB for its window.
+/// Digest and size of what a zstd stream holds. A small file that swells without end is refused
+/// once it has given more than the recorded size. zstd itself takes at most 128 MiB for its window.
 fn decompress(reader: &mut impl Read, recorded: u64) -> Result<(Sha256Digest, u64), String> {
     let fail = |e: io::Error| format!("cannot be decompressed: {e}");
-    let mut decoder = zstd::Decoder::new(reader).map_err(fail)?.take(recorded.saturating_add(1));
+    let mut decoder = zstd::Decoder::new(reader).map_err(fail)?;
     let (mut hasher, mut length, mut block) = (Sha256::new(), 0_u64, vec![0; BLOCK]);
     loop {
         let n = decoder.read(&mut block).map_err(fail)?;

@@ -72,6 +72,11 @@ fn the_same_evidence_gives_the_same_bytes() {
         fs::read(out).unwrap()
     });
     assert!(tars[0] == tars[1]);
+    let mut archive = tar::Archive::new(tars[0].as_slice());
+    for entry in archive.entries().unwrap() {
+        let header = entry.unwrap().header().clone();
+        assert_eq!((header.mtime().unwrap(), header.uid().unwrap()), (1_795_480_860, 0));
+    }
 }
 
 #[test]
@@ -158,8 +163,10 @@ fn links_pipes_and_sockets_are_listed_not_followed() {
     assert_eq!(told[0], "it is a symbolic link to `../outside`; links are not followed");
     assert_eq!(told[1], "it is a symbolic link to `../outside/secret`; links are not followed");
     assert_eq!(told[2], "it is a socket, not a file");
-    let err = run(&[input.join("link")], &dir.path().join("out2")).unwrap_err().to_string();
-    assert!(err.contains("nothing to collect under") && err.contains("links are not followed"), "{err}");
+    for link in ["link", "folder-link"] {
+        let err = run(&[input.join(link)], &dir.path().join("out2")).unwrap_err().to_string();
+        assert!(err.contains("nothing to collect under") && err.contains("links are not followed"), "{err}");
+    }
 }
 
 #[cfg(target_os = "linux")]
@@ -172,6 +179,21 @@ fn a_file_that_cannot_be_read_is_listed_and_the_collection_goes_on() {
     assert_eq!(done.not_collected[0].path, "/proc/self/mem".into());
     assert!(done.not_collected[0].reason.starts_with("cannot be read"), "{}", done.not_collected[0].reason);
     assert!(verify(&dir.path().join("out.tar"), &Silent).unwrap().is_whole());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_put_in_the_place_of_the_one_that_was_listed_is_not_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let [listed, other] = ["listed", "other"].map(|name| dir.path().join(name));
+    write(&listed, b"listed");
+    write(&other, b"secret");
+    let metadata = fs::symlink_metadata(&listed).unwrap();
+    let found = Found { path: listed.clone(), folder: Folder::top(), name: b"listed".to_vec(), metadata };
+    assert!(open(&found).is_ok());
+    fs::remove_file(&listed).unwrap();
+    std::os::unix::fs::symlink(&other, &listed).unwrap();
+    assert_eq!(open(&found).unwrap_err(), "it was replaced by another file during the collection");
 }
 
 #[test]

@@ -1,0 +1,78 @@
+//! Where the set of all RBAC objects of a kind is known, so that absence means absence.
+
+use std::sync::Arc;
+
+use crate::model::basis::Basis;
+use crate::model::rbac::{RBAC_GROUP, RbacKind};
+use crate::model::time::{Interval, Timestamp};
+
+use super::cover::Cover;
+use super::listings::{AllLists, Lists};
+use super::state::KnownSet;
+
+/// What sets are known from.
+#[derive(Debug)]
+pub(super) struct Sets<'a> {
+    pub(super) cover: &'a Cover,
+    /// The stretch of log that begins with an empty cluster.
+    pub(super) genesis: Option<Interval>,
+    pub(super) lists: &'a AllLists,
+    /// The beginning of all evidence.
+    pub(super) dawn: Timestamp,
+}
+
+impl Sets<'_> {
+    fn lists(&self, kind: RbacKind) -> Option<&Lists> {
+        self.lists.get(&(Arc::from(RBAC_GROUP), Arc::from(kind.as_str())))
+    }
+
+    /// Since when objects may have existed at `t` that no evidence names; `None` when all are known.
+    pub(super) fn unknown_since(&self, kind: RbacKind, namespace: &str, t: Timestamp) -> Option<Timestamp> {
+        let mut since = Timestamp::MIN;
+        if let Some(genesis) = self.genesis {
+            if t <= genesis.to {
+                return None;
+            }
+            since = genesis.to;
+        }
+        let list = self.lists(kind).and_then(|l| l.last(namespace, Timestamp::MIN, t, |l| !l.supposed));
+        if let Some(list) = list {
+            let known = self.cover.onwards(list.to);
+            if known >= t {
+                return None;
+            }
+            since = since.max(known);
+        }
+        Some(since)
+    }
+
+    /// When the first list after `t` was complete, which shows what there is by its real name.
+    pub(super) fn shown_by(&self, kind: RbacKind, namespace: &str, t: Timestamp) -> Option<Timestamp> {
+        let list = self.lists(kind)?.first(namespace, t.plus_micros(1), Timestamp::MAX, |l| !l.supposed)?;
+        Some(list.to)
+    }
+
+    /// All stretches, sorted.
+    pub(super) fn known(&self) -> Vec<KnownSet> {
+        let mut known = Vec::new();
+        for kind in RbacKind::ALL {
+            if let Some(genesis) = self.genesis {
+                let set = |held, basis| KnownSet { kind, namespace: None, held, basis };
+                known.push(set(Interval::new(Timestamp::MIN, genesis.to), Basis::Observed));
+                known.push(set(Interval::new(genesis.to, Timestamp::MAX), Basis::Assumed));
+            }
+            for (space, lists) in self.lists(kind).into_iter().flat_map(Lists::scopes) {
+                let set = |held, basis| KnownSet { kind, namespace: space.cloned(), held, basis };
+                known.push(set(Interval::new(self.dawn, Timestamp::MAX), Basis::Assumed));
+                let exact = lists.iter().filter(|l| !l.supposed).map(|l| {
+                    let to = self.cover.onwards(l.to).max(l.to.plus_micros(1));
+                    Interval::new(self.cover.backwards(l.from), to)
+                });
+                known.extend(Cover::new(&exact.collect::<Vec<_>>()).stretches().map(|held| set(held, Basis::Observed)));
+            }
+        }
+        known.sort_by(|a, b| (a.kind, &a.namespace, a.held, a.basis).cmp(&(b.kind, &b.namespace, b.held, b.basis)));
+        known.dedup();
+        known
+    }
+}

@@ -1,0 +1,216 @@
+//! Finds the evidence files under the paths given: plain files, folders (links not followed), and the
+//! payload of bundles. Sorted, so that the same evidence gives the same case.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::ImportError;
+use crate::bundle::{Bundle, Encoding, Entry};
+use crate::model::object::ObservedAt;
+use crate::model::time::Timestamp;
+
+/// Where a file's bytes come from.
+#[derive(Clone)]
+enum Origin {
+    File(PathBuf),
+    Bundle(Arc<Bundle>, Box<Entry>),
+}
+
+/// Where the time of a snapshot comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ObservedBasis {
+    /// The bundle's collector says when it read.
+    Collector,
+    /// `--observed-at`.
+    Flag,
+    /// A `snapshot.json` beside the file.
+    SnapshotFile,
+    /// The file's modification time.
+    Modified,
+}
+
+impl ObservedBasis {
+    /// The word used in `sources`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Collector => "collector",
+            Self::Flag => "--observed-at",
+            Self::SnapshotFile => "snapshot.json",
+            Self::Modified => "modification time",
+        }
+    }
+}
+
+/// One evidence file.
+#[derive(Clone)]
+pub struct Input {
+    /// Its path as given, or inside its bundle.
+    pub path: String,
+    /// Its own name, without the suffix a bundle adds.
+    pub file_name: String,
+    /// What it lies beside: the folder in the file system or in the bundle.
+    pub folder: String,
+    /// The bundle it lies in.
+    pub bundle: Option<String>,
+    /// Size in bytes as collected.
+    pub size: u64,
+    /// If it holds a snapshot: when that was taken, and how this is known.
+    pub observed: Option<(ObservedAt, ObservedBasis)>,
+    origin: Origin,
+}
+
+/// Everything found.
+pub struct Found {
+    /// The files, sorted by path.
+    pub inputs: Vec<Input>,
+    /// Cluster names that bundles and `snapshot.json` files give.
+    pub clusters: Vec<String>,
+    /// Bundles, opened.
+    pub bundles: Vec<(PathBuf, Arc<Bundle>)>,
+}
+
+/// A `snapshot.json`.
+#[derive(Clone, Debug, Deserialize)]
+struct SnapshotFile {
+    #[serde(default)]
+    cluster: Option<String>,
+    observed_from: Timestamp,
+    observed_to: Timestamp,
+}
+
+impl Input {
+    /// The original bytes, as they were collected.
+    ///
+    /// # Errors
+    /// When the file cannot be opened.
+    pub fn open(&self) -> io::Result<Box<dyn Read + Send + '_>> {
+        match &self.origin {
+            Origin::File(path) => Ok(Box::new(File::open(path)?)),
+            Origin::Bundle(bundle, entry) => bundle.open_original(entry).map_err(io::Error::other),
+        }
+    }
+}
+
+/// Finds the files under `paths`.
+///
+/// # Errors
+/// When a path is missing or unreadable, or there is nothing.
+pub fn discover(paths: &[PathBuf], observed_at: Option<Timestamp>) -> Result<Found, ImportError> {
+    let missing: Vec<String> = paths.iter().filter(|p| fs::symlink_metadata(p).is_err()).map(|p| display(p)).collect();
+    if !missing.is_empty() {
+        return Err(ImportError::MissingPaths(missing));
+    }
+    let mut found = Found { inputs: Vec::new(), clusters: Vec::new(), bundles: Vec::new() };
+    for path in paths {
+        if Bundle::is_bundle(path) {
+            let bundle = Arc::new(Bundle::open(path)?);
+            add_bundle(path, &bundle, &mut found);
+            found.bundles.push((path.clone(), bundle));
+        } else {
+            add_files(path, &mut found)?;
+        }
+    }
+    if found.inputs.is_empty() {
+        return Err(ImportError::Empty(paths.iter().map(|p| display(p)).collect()));
+    }
+    found.inputs.sort_by(|a, b| (&a.bundle, &a.path).cmp(&(&b.bundle, &b.path)));
+    found.inputs.dedup_by(|a, b| (&a.bundle, &a.path) == (&b.bundle, &b.path));
+    date_snapshots(&mut found, observed_at)?;
+    found.clusters.sort();
+    found.clusters.dedup();
+    Ok(found)
+}
+
+fn display(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn unreadable(path: &Path, source: io::Error) -> ImportError {
+    ImportError::Unreadable { path: display(path), source }
+}
+
+fn add_files(root: &Path, found: &mut Found) -> Result<(), ImportError> {
+    for entry in walkdir::WalkDir::new(root).follow_links(false).follow_root_links(true).sort_by_file_name() {
+        let entry = entry.map_err(|e| {
+            let path = e.path().unwrap_or(root).to_owned();
+            unreadable(&path, e.into_io_error().unwrap_or_else(|| io::Error::other("a loop of links")))
+        })?;
+        if !entry.path().is_file() || (entry.path_is_symlink() && entry.depth() > 0) {
+            continue;
+        }
+        let meta = fs::metadata(entry.path()).map_err(|e| unreadable(entry.path(), e))?;
+        let modified = meta.modified().ok().map(|t| Timestamp::from_micros(chrono::DateTime::<chrono::Utc>::from(t).timestamp_micros()));
+        found.inputs.push(Input {
+            path: display(entry.path()),
+            file_name: entry.file_name().to_string_lossy().into_owned(),
+            folder: entry.path().parent().map(display).unwrap_or_default(),
+            bundle: None,
+            size: meta.len(),
+            observed: modified.map(|t| (ObservedAt { from: t, to: t }, ObservedBasis::Modified)),
+            origin: Origin::File(entry.path().to_owned()),
+        });
+    }
+    Ok(())
+}
+
+fn add_bundle(path: &Path, bundle: &Arc<Bundle>, found: &mut Found) {
+    if let Some(cluster) = bundle.info().and_then(|i| i.cluster.clone()) {
+        found.clusters.push(cluster);
+    }
+    for entry in bundle.entries() {
+        let collector = entry.observed().map(|at| (at, ObservedBasis::Collector));
+        let modified = entry.mtime.map(|t| (ObservedAt { from: t, to: t }, ObservedBasis::Modified));
+        found.inputs.push(Input {
+            path: entry.original_path.to_string(),
+            file_name: original_name(entry),
+            folder: folder(&entry.stored_path).to_owned(),
+            bundle: Some(display(path)),
+            size: entry.original_size,
+            observed: collector.or(modified),
+            origin: Origin::Bundle(Arc::clone(bundle), Box::new(entry.clone())),
+        });
+    }
+}
+
+/// Gives every file the time of its snapshot: collector, flag, `snapshot.json`, modification time.
+fn date_snapshots(found: &mut Found, observed_at: Option<Timestamp>) -> Result<(), ImportError> {
+    let mut beside: BTreeMap<(Option<String>, String), SnapshotFile> = BTreeMap::new();
+    for input in found.inputs.iter().filter(|i| i.file_name == "snapshot.json" && i.size < 1 << 16) {
+        let mut text = String::new();
+        let read = input.open().and_then(|mut r| r.read_to_string(&mut text));
+        read.map_err(|e| ImportError::Unreadable { path: input.path.clone(), source: e })?;
+        if let Ok(snapshot) = serde_json::from_str::<SnapshotFile>(&text) {
+            found.clusters.extend(snapshot.cluster.clone());
+            beside.insert((input.bundle.clone(), input.folder.clone()), snapshot);
+        }
+    }
+    for input in &mut found.inputs {
+        if matches!(input.observed, Some((_, ObservedBasis::Collector))) {
+            continue;
+        }
+        if let Some(t) = observed_at {
+            input.observed = Some((ObservedAt { from: t, to: t }, ObservedBasis::Flag));
+        } else if let Some(s) = beside.get(&(input.bundle.clone(), input.folder.clone())) {
+            let at = ObservedAt { from: s.observed_from, to: s.observed_to.max(s.observed_from) };
+            input.observed = Some((at, ObservedBasis::SnapshotFile));
+        }
+    }
+    Ok(())
+}
+
+fn folder(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+fn original_name(entry: &Entry) -> String {
+    let stored = entry.stored_path.rsplit_once('/').map_or(entry.stored_path.as_str(), |(_, name)| name);
+    match entry.encoding {
+        Encoding::Zstd => stored.strip_suffix(".zst").unwrap_or(stored).to_owned(),
+        Encoding::Verbatim => stored.to_owned(),
+    }
+}

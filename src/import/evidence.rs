@@ -1,0 +1,346 @@
+//! Gathers what history is rebuilt from out of the tables of a case: sightings and listings of
+//! snapshots, and the requests in `events` that may have changed objects.
+//!
+//! It reads tables, not files: evidence of earlier imports counts the same as that of this one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use polars::prelude::*;
+
+use crate::case::CaseError;
+use crate::case::frame::Frame;
+use crate::history::evidence::{Change, Evidence, Listing, Sighting};
+use crate::model::audit::MUTATING_VERBS;
+use crate::model::object::{ObjectKey, ObservedAt, Provenance};
+use crate::model::rbac::{RBAC_GROUP, RbacKind};
+use crate::model::time::{Interval, Timestamp};
+
+/// Resources whose writes leave no stored object, or only noise.
+const NOT_STORED: [&str; 9] = [
+    "events",
+    "leases",
+    "tokenreviews",
+    "subjectaccessreviews",
+    "selfsubjectaccessreviews",
+    "localsubjectaccessreviews",
+    "selfsubjectrulesreviews",
+    "selfsubjectreviews",
+    "bindings",
+];
+
+/// A pause in the log up to which it is never taken for a gap.
+const SHORT_PAUSE: i64 = 600_000_000;
+
+/// The requests that may have changed stored objects.
+///
+/// # Errors
+/// When the table cannot be read.
+pub fn changes(events: LazyFrame) -> Result<Vec<Change>, CaseError> {
+    let verbs = Series::new("verbs".into(), MUTATING_VERBS);
+    let noise = Series::new("noise".into(), NOT_STORED);
+    let main = ["status", "scale", "token", "eviction", "binding", "exec", "attach", "portforward", "proxy", "log", "ephemeralcontainers"];
+    let side = Series::new("side".into(), main);
+    let lazy = events
+        .filter(
+            col("verb")
+                .is_in(lit(verbs))
+                .and(col("object_ref_resource").is_not_null())
+                .and(col("object_ref_resource").is_in(lit(noise)).not())
+                .and(col("object_ref_subresource").is_null().or(col("object_ref_subresource").is_in(lit(side)).not()))
+                .and(col("response_status_code").is_null().or(col("response_status_code").lt(lit(300)))),
+        )
+        .select(CHANGE_COLUMNS.map(col).as_slice());
+    change_rows(&Frame::collect(lazy, "events")?)
+}
+
+const CHANGE_COLUMNS: [&str; 24] = [
+    "audit_id",
+    "verb",
+    "level",
+    "stage",
+    "response_status_code",
+    "object_ref_api_group",
+    "object_ref_resource",
+    "object_ref_subresource",
+    "object_ref_namespace",
+    "object_ref_name",
+    "object_ref_uid",
+    "request_uri",
+    "user_username",
+    "impersonated_user_username",
+    "request_received_timestamp",
+    "stage_timestamp",
+    "request_object",
+    "response_object",
+    "truncated",
+    "source_id",
+    "offset",
+    "line",
+    "length",
+    "grpc_code",
+];
+
+fn change_rows(frame: &Frame) -> Result<Vec<Change>, CaseError> {
+    let (audit_id, verb, level, stage) = (frame.text("audit_id")?, frame.text("verb")?, frame.text("level")?, frame.text("stage")?);
+    let (code, grpc) = (frame.int32("response_status_code")?, frame.int32("grpc_code")?);
+    let (group, resource, subresource) =
+        (frame.text("object_ref_api_group")?, frame.text("object_ref_resource")?, frame.text("object_ref_subresource")?);
+    let (namespace, name, uid) =
+        (frame.text("object_ref_namespace")?, frame.text("object_ref_name")?, frame.text("object_ref_uid")?);
+    let (uri, user, other) = (frame.text("request_uri")?, frame.text("user_username")?, frame.text("impersonated_user_username")?);
+    let (received, staged) = (frame.time("request_received_timestamp")?, frame.time("stage_timestamp")?);
+    let (request, response, truncated) = (frame.text("request_object")?, frame.text("response_object")?, frame.flag("truncated")?);
+    let places = Places::of(frame)?;
+    let owned = |c: &StringChunked, row: usize| c.get(row).unwrap_or_default().to_owned();
+    let mut changes = Vec::with_capacity(frame.height());
+    for row in 0..frame.height() {
+        let Some(at) = staged.get(row).or(received.get(row)) else { continue };
+        if grpc.get(row).is_some_and(|c| c != 0) {
+            continue;
+        }
+        changes.push(Change {
+            audit_id: owned(audit_id, row),
+            verb: owned(verb, row),
+            level: level.get(row).map(str::to_owned),
+            stage: stage.get(row).map(str::to_owned),
+            code: code.get(row),
+            group: owned(group, row),
+            resource: owned(resource, row),
+            subresource: owned(subresource, row),
+            namespace: owned(namespace, row),
+            name: owned(name, row),
+            uid: uid.get(row).map(str::to_owned),
+            request_uri: owned(uri, row),
+            actor: other.get(row).or(user.get(row)).unwrap_or_default().to_owned(),
+            received: received.get(row),
+            staged: at,
+            request_body: request.get(row).map(Arc::from),
+            response_body: response.get(row).map(Arc::from),
+            truncated: truncated.get(row).unwrap_or(false),
+            from: places.get(row),
+        });
+    }
+    Ok(changes)
+}
+
+struct Places<'f> {
+    source: &'f StringChunked,
+    offset: &'f Int64Chunked,
+    line: &'f Int64Chunked,
+    length: &'f Int64Chunked,
+}
+
+impl<'f> Places<'f> {
+    fn of(frame: &'f Frame) -> Result<Self, CaseError> {
+        Ok(Self {
+            source: frame.text("source_id")?,
+            offset: frame.int("offset")?,
+            line: frame.int("line")?,
+            length: frame.int("length")?,
+        })
+    }
+
+    fn get(&self, row: usize) -> Provenance {
+        let number = |c: &Int64Chunked| c.get(row).and_then(|n| u64::try_from(n).ok()).unwrap_or_default();
+        Provenance {
+            source_id: self.source.get(row).unwrap_or_default().to_owned(),
+            offset: number(self.offset),
+            line: number(self.line),
+            length: number(self.length),
+        }
+    }
+}
+
+/// The objects that snapshots show.
+///
+/// # Errors
+/// When the table cannot be read.
+pub fn sightings(table: LazyFrame) -> Result<Vec<Sighting>, CaseError> {
+    let frame = Frame::collect(table, "object_sightings")?;
+    let (group, kind, namespace, name) =
+        (frame.text("api_group")?, frame.text("kind")?, frame.text("namespace")?, frame.text("name")?);
+    let (uid, version, body) = (frame.text("uid")?, frame.text("resource_version")?, frame.text("body")?);
+    let (from, to) = (frame.time("observed_from")?, frame.time("observed_to")?);
+    let places = Places::of(&frame)?;
+    let owned = |c: &StringChunked, row: usize| c.get(row).unwrap_or_default().to_owned();
+    Ok((0..frame.height())
+        .filter_map(|row| {
+            Some(Sighting {
+                key: ObjectKey {
+                    group: owned(group, row),
+                    kind: owned(kind, row),
+                    namespace: owned(namespace, row),
+                    name: owned(name, row),
+                },
+                uid: uid.get(row).map(str::to_owned),
+                resource_version: version.get(row).map(str::to_owned),
+                observed: ObservedAt { from: from.get(row)?, to: to.get(row)? },
+                body: Arc::from(body.get(row)?),
+                from: places.get(row),
+            })
+        })
+        .collect())
+}
+
+/// The lists that snapshots hold.
+///
+/// # Errors
+/// When the table cannot be read.
+pub fn listings(table: LazyFrame) -> Result<Vec<Listing>, CaseError> {
+    let frame = Frame::collect(table, "listings")?;
+    let (group, kind, namespace) = (frame.text("api_group")?, frame.text("kind")?, frame.text("namespace")?);
+    let (from, to) = (frame.time("observed_from")?, frame.time("observed_to")?);
+    let (whole, supposed, source) = (frame.flag("whole")?, frame.flag("supposed")?, frame.text("source_id")?);
+    Ok((0..frame.height())
+        .filter_map(|row| {
+            Some(Listing {
+                group: group.get(row)?.to_owned(),
+                kind: kind.get(row)?.to_owned(),
+                namespace: namespace.get(row).map(str::to_owned),
+                observed: ObservedAt { from: from.get(row)?, to: to.get(row)? },
+                whole: whole.get(row)?,
+                supposed: supposed.get(row)?,
+                from: Provenance { source_id: source.get(row)?.to_owned(), line: 1, ..Default::default() },
+            })
+        })
+        .collect())
+}
+
+/// The stretches in which the log runs without a gap. A pause is a gap when it is long, and long for
+/// this log: exports of rare events have long pauses everywhere.
+///
+/// # Errors
+/// When the table cannot be read.
+pub fn log_stretches(events: LazyFrame) -> Result<Vec<Interval>, CaseError> {
+    let received = events.clone().select([col("request_received_timestamp").alias("t")]);
+    let staged = events.select([col("stage_timestamp").alias("t")]);
+    let both = concat([received, staged], UnionArgs::default())
+        .map_err(|e| CaseError::Table { table: "events".to_owned(), reason: e.to_string() })?
+        .filter(col("t").is_not_null())
+        .sort(["t"], SortMultipleOptions::default());
+    let frame = Frame::collect(both, "events")?;
+    let times = frame.time("t")?;
+    let micros: Vec<i64> = (0..frame.height()).filter_map(|row| times.get(row)).map(Timestamp::as_micros).collect();
+    Ok(stretches(&micros))
+}
+
+fn stretches(sorted: &[i64]) -> Vec<Interval> {
+    let mut pauses: Vec<i64> = sorted.windows(2).filter_map(|w| Some(w.last()? - w.first()?)).collect();
+    pauses.sort_unstable();
+    let usual = pauses.get(pauses.len().saturating_mul(99) / 100).or(pauses.last()).copied().unwrap_or(0);
+    let longest = SHORT_PAUSE.max(usual.saturating_mul(4));
+    let mut found: Vec<Interval> = Vec::new();
+    for t in sorted {
+        let (at, after) = (Timestamp::from_micros(*t), Timestamp::from_micros(*t).plus_micros(1));
+        match found.last_mut() {
+            Some(last) if t.saturating_sub(last.to.as_micros()) <= longest => last.to = after,
+            _ => found.push(Interval::new(at, after)),
+        }
+    }
+    found
+}
+
+/// Bindings and roles that authorization reasons name: proof that they existed.
+///
+/// # Errors
+/// When the table cannot be read.
+pub fn named_in_reasons(events: LazyFrame) -> Result<Vec<ObjectKey>, CaseError> {
+    let lazy = events
+        .select([col("authorization_reason")])
+        .filter(col("authorization_reason").is_not_null())
+        .unique(None, UniqueKeepStrategy::Any);
+    let frame = Frame::collect(lazy, "events")?;
+    let reasons = frame.text("authorization_reason")?;
+    let mut keys: Vec<ObjectKey> = reasons.into_iter().flatten().flat_map(|r| crate::model::reason::named_objects(r)).collect();
+    keys.sort();
+    keys.dedup();
+    Ok(keys)
+}
+
+/// Everything of one cluster.
+pub struct Tables {
+    /// `events`.
+    pub events: LazyFrame,
+    /// `object_sightings`.
+    pub sightings: LazyFrame,
+    /// `listings`.
+    pub listings: LazyFrame,
+}
+
+/// Gathers the evidence of one cluster.
+///
+/// # Errors
+/// When a table cannot be read.
+pub fn gather(tables: Tables) -> Result<Evidence, CaseError> {
+    let mut evidence = Evidence {
+        sightings: sightings(tables.sightings)?,
+        listings: listings(tables.listings)?,
+        changes: changes(tables.events.clone())?,
+        log: log_stretches(tables.events.clone())?,
+        named_elsewhere: named_in_reasons(tables.events)?,
+    };
+    judge_listings(&mut evidence);
+    Ok(evidence)
+}
+
+/// The label of the objects that every API server makes at its first start.
+const BOOTSTRAP_LABEL: &str = "\"kubernetes.io/bootstrapping\":";
+
+/// Decides which lists of RBAC kinds may be taken for whole.
+///
+/// An export does not say what was asked for: one namespace, a label, some names. But a real cluster
+/// always has the objects its API server makes at start, two of each kind outside `default`. So where
+/// the evidence shows such a cluster, a list of a kind is whole only if it holds some of these; and
+/// where it does not (hand-made objects), everything seen at one time is supposed to be all there is.
+fn judge_listings(evidence: &mut Evidence) {
+    let rbac = |group: &str, kind: &str| (group == RBAC_GROUP).then(|| RbacKind::from_kind(kind)).flatten();
+    let mut bootstrap: BTreeMap<(ObservedAt, RbacKind), bool> = BTreeMap::new();
+    let mut real = evidence.named_elsewhere.iter().any(|k| k.name.starts_with("system:"));
+    for s in &evidence.sightings {
+        let Some(kind) = rbac(&s.key.group, &s.key.kind) else { continue };
+        let made_at_start = s.body.contains(BOOTSTRAP_LABEL) || s.body.contains("\"kubernetes.io/bootstrapping\" :");
+        *bootstrap.entry((s.observed, kind)).or_default() |= made_at_start;
+        real |= made_at_start;
+    }
+    real |= evidence.changes.iter().any(|c| c.group == RBAC_GROUP && c.name.starts_with("system:"));
+    if real {
+        for listing in &mut evidence.listings {
+            let Some(kind) = rbac(&listing.group, &listing.kind) else { continue };
+            let proven = bootstrap.get(&(listing.observed, kind)).copied().unwrap_or(false);
+            if !proven && listing.namespace.is_none() {
+                listing.whole = false;
+            }
+        }
+        return;
+    }
+    let observations: std::collections::BTreeSet<ObservedAt> = bootstrap.keys().map(|(at, _)| *at).collect();
+    evidence.listings.retain(|l| rbac(&l.group, &l.kind).is_none());
+    for observed in observations {
+        let first = evidence.sightings.iter().find(|s| s.observed == observed).map(|s| s.from.clone()).unwrap_or_default();
+        evidence.listings.extend(RbacKind::ALL.map(|kind| Listing {
+            group: RBAC_GROUP.to_owned(),
+            kind: kind.as_str().to_owned(),
+            namespace: None,
+            observed,
+            whole: true,
+            supposed: true,
+            from: first.clone(),
+        }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_pause_is_a_gap_only_where_pauses_are_short() {
+        let minute = 60_000_000;
+        let busy: Vec<i64> = (0..1000).map(|i| i * minute).chain((0..1000).map(|i| (5000 + i) * minute)).collect();
+        assert_eq!(stretches(&busy).len(), 2);
+        let rare: Vec<i64> = (0..90).map(|i| i * 1440 * minute).collect();
+        assert_eq!(stretches(&rare).len(), 1);
+        assert!(stretches(&[]).is_empty());
+    }
+}

@@ -1,0 +1,310 @@
+//! Rebuilds history from all evidence of a cluster and writes the tables that follow from it, so that
+//! SQL, notebooks and other engines get the same answers as the command line.
+
+use std::path::{Path, PathBuf};
+
+use arrow::array::RecordBatch;
+use polars::prelude::*;
+
+use super::ImportError;
+use super::evidence::{Tables, gather};
+use crate::authz::Authorizer;
+use crate::case::commit::Staging;
+use crate::case::frame::Frame;
+use crate::case::{CaseError, parquet_file, partition};
+use crate::history::version::{History, ObjectVersion, Presence};
+use crate::history::{self, state::BindingState, state::RbacTimeline, state::RoleState};
+use crate::model::finding::Finding;
+use crate::model::object::Provenance;
+use crate::model::rbac::RbacKind;
+use crate::model::resource::Catalogue;
+use crate::tables::build::{Cell, TableBuilder};
+use crate::tables::schema::Table;
+use crate::tables::{binding_subjects, findings, grants, known_sets, memberships, object_versions, role_rules};
+
+/// Writes all tables that follow from the evidence, and returns every finding.
+///
+/// # Errors
+/// When a table cannot be read or written.
+pub fn materialise(
+    staging: &mut Staging,
+    cluster: &str,
+    tables: Tables,
+    catalogue: &Catalogue,
+    mut findings: Vec<Finding>,
+) -> Result<Vec<Finding>, ImportError> {
+    let events = tables.events.clone();
+    let evidence = gather(tables)?;
+    let history = history::rebuild(&evidence, catalogue);
+    let timeline = history::rbac::timeline(&history);
+    findings.extend(history.findings.iter().cloned());
+    findings.sort_by(|a, b| {
+        (b.severity, a.code, a.at, &a.message).cmp(&(a.severity, b.code, b.at, &b.message))
+    });
+    findings.dedup();
+    write(staging, cluster, &object_versions::TABLE, object_version_rows(&history)?)?;
+    write(staging, cluster, &known_sets::TABLE, known_set_rows(&history)?)?;
+    write(staging, cluster, &role_rules::TABLE, role_rule_rows(&timeline)?)?;
+    write(staging, cluster, &binding_subjects::TABLE, binding_subject_rows(&timeline)?)?;
+    write(staging, cluster, &grants::TABLE, grant_rows(timeline)?)?;
+    write(staging, cluster, &memberships::TABLE, membership_rows(events)?)?;
+    write(staging, cluster, &findings::TABLE, finding_rows(&findings)?)?;
+    Ok(findings)
+}
+
+/// The file of a table that is written whole at every import.
+pub fn whole_file(table: &Table, cluster: &str) -> PathBuf {
+    Path::new(table.name).join(partition("cluster", cluster)).join("part-00000.parquet")
+}
+
+/// Writes a table whole.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write(staging: &mut Staging, cluster: &str, table: &'static Table, batch: RecordBatch) -> Result<(), ImportError> {
+    let path = staging.create(&whole_file(table, cluster))?;
+    Ok(parquet_file::write(&path, table.schema(), &[batch])?)
+}
+
+fn object_version_rows(history: &History) -> Result<RecordBatch, ImportError> {
+    let mut table = TableBuilder::new(&object_versions::TABLE);
+    for v in &history.versions {
+        push_version(&mut table, v)?;
+    }
+    Ok(table.finish()?)
+}
+
+fn push_version(table: &mut TableBuilder, v: &ObjectVersion) -> Result<(), ImportError> {
+    let (body, why) = match &v.presence {
+        Presence::Present(body) => (Some(&**body), None),
+        Presence::Unknown(why) => (None, Some(&**why)),
+    };
+    table.push([
+        Cell::Text(&v.key.group),
+        Cell::Text(&v.key.kind),
+        Cell::Text(&v.key.namespace),
+        Cell::Text(&v.key.name),
+        Cell::text(v.uid.as_deref()),
+        Cell::text(v.resource_version.as_deref()),
+        Cell::bound(v.held.from),
+        Cell::bound(v.held.to),
+        Cell::Text(v.basis.as_str()),
+        Cell::text(why),
+        Cell::Text(&v.began_with),
+        Cell::text(v.actor.as_deref()),
+        Cell::text(v.audit_id.as_deref()),
+        Cell::text(v.ended_by.as_ref().map(|e| e.0.as_str())),
+        Cell::text(v.ended_by.as_ref().map(|e| e.1.as_str())),
+        Cell::text(body),
+        Cell::Text(&v.from.source_id),
+        Cell::count(v.from.offset),
+        Cell::count(v.from.line),
+    ])?;
+    Ok(())
+}
+
+fn known_set_rows(history: &History) -> Result<RecordBatch, ImportError> {
+    let mut table = TableBuilder::new(&known_sets::TABLE);
+    let mut sets: Vec<_> = history.known_sets.iter().collect();
+    sets.sort_by(|a, b| (a.kind, &a.namespace, a.held, a.basis).cmp(&(b.kind, &b.namespace, b.held, b.basis)));
+    for set in sets {
+        table.push([
+            Cell::Text(set.kind.as_str()),
+            Cell::text(set.namespace.as_deref()),
+            Cell::bound(set.held.from),
+            Cell::bound(set.held.to),
+            Cell::Text(set.basis.as_str()),
+        ])?;
+    }
+    Ok(table.finish()?)
+}
+
+fn role_rule_rows(timeline: &RbacTimeline) -> Result<RecordBatch, ImportError> {
+    let mut table = TableBuilder::new(&role_rules::TABLE);
+    for role in &timeline.roles {
+        let head = || {
+            [
+                Cell::Text(role.kind.as_str()),
+                Cell::Text(&role.namespace),
+                Cell::Text(&role.name),
+                Cell::bound(role.held.from),
+                Cell::bound(role.held.to),
+                Cell::Text(role.basis.as_str()),
+            ]
+        };
+        let bare = |why: Option<&'_ str>| -> [Cell<'_>; 7] {
+            [why.map_or(Cell::Null, |w| Cell::Owned(w.to_owned())), Cell::Null, Cell::Null, Cell::Null, Cell::Null, Cell::Null, Cell::Null]
+        };
+        match &role.state {
+            RoleState::Unknown(why) => table.push(join::<6, 7, 13>(head(), bare(Some(why))))?,
+            RoleState::Rules(rules) if rules.is_empty() => table.push(join::<6, 7, 13>(head(), bare(None)))?,
+            RoleState::Rules(rules) => {
+                for (i, rule) in rules.iter().enumerate() {
+                    let tail = [
+                        Cell::Null,
+                        Cell::count(i as u64),
+                        Cell::List(&rule.verbs),
+                        Cell::List(&rule.api_groups),
+                        Cell::List(&rule.resources),
+                        Cell::List(&rule.resource_names),
+                        Cell::List(&rule.non_resource_urls),
+                    ];
+                    table.push(join::<6, 7, 13>(head(), tail))?;
+                }
+            }
+        }
+    }
+    Ok(table.finish()?)
+}
+
+/// Two parts of a row as one.
+fn join<'c, const A: usize, const B: usize, const N: usize>(a: [Cell<'c>; A], b: [Cell<'c>; B]) -> [Cell<'c>; N] {
+    let mut cells = a.into_iter().chain(b);
+    std::array::from_fn(|_| cells.next().unwrap_or(Cell::Null))
+}
+
+fn binding_subject_rows(timeline: &RbacTimeline) -> Result<RecordBatch, ImportError> {
+    let mut table = TableBuilder::new(&binding_subjects::TABLE);
+    for binding in &timeline.bindings {
+        let head = || {
+            [
+                Cell::Text(binding.kind.as_str()),
+                Cell::Text(&binding.namespace),
+                Cell::Text(&binding.name),
+                Cell::bound(binding.held.from),
+                Cell::bound(binding.held.to),
+                Cell::Text(binding.basis.as_str()),
+            ]
+        };
+        match &binding.state {
+            BindingState::Unknown(why) => {
+                let tail = [Cell::Text(why), Cell::Null, Cell::Null, Cell::Null, Cell::Null, Cell::Null, Cell::Null];
+                table.push(join::<6, 7, 13>(head(), tail))?;
+            }
+            BindingState::Known { role_ref, subjects } => {
+                let role = || [Cell::Null, Cell::Text(&role_ref.kind), Cell::Text(&role_ref.name)];
+                if subjects.is_empty() {
+                    let none = [Cell::Null, Cell::Null, Cell::Null, Cell::Null];
+                    table.push(join::<6, 7, 13>(head(), join::<3, 4, 7>(role(), none)))?;
+                }
+                for (i, s) in subjects.iter().enumerate() {
+                    let subject = [Cell::count(i as u64), Cell::Text(&s.kind), Cell::Text(&s.namespace), Cell::Text(&s.name)];
+                    table.push(join::<6, 7, 13>(head(), join::<3, 4, 7>(role(), subject)))?;
+                }
+            }
+        }
+    }
+    Ok(table.finish()?)
+}
+
+fn grant_rows(timeline: RbacTimeline) -> Result<RecordBatch, ImportError> {
+    let authorizer = Authorizer::new(timeline);
+    let mut all: Vec<_> = authorizer.grants().collect();
+    all.sort_by(|a, b| {
+        let key = |g: &crate::authz::Grant| (g.subject.clone(), g.scope.clone(), g.binding.clone(), g.held, g.rule.index());
+        key(a).cmp(&key(b))
+    });
+    let mut table = TableBuilder::new(&grants::TABLE);
+    for g in &all {
+        let rule = g.rule.rule();
+        let scope = match g.binding.kind {
+            RbacKind::RoleBinding => Some(&*g.binding.namespace),
+            _ => None,
+        };
+        table.push([
+            Cell::Text(g.subject.kind.as_str()),
+            Cell::Text(&g.subject.namespace),
+            Cell::Text(&g.subject.name),
+            Cell::text(scope),
+            Cell::Text(g.binding.kind.as_str()),
+            Cell::Text(&g.binding.namespace),
+            Cell::Text(&g.binding.name),
+            Cell::Text(g.role.kind.as_str()),
+            Cell::Text(&g.role.namespace),
+            Cell::Text(&g.role.name),
+            Cell::count(g.rule.index() as u64),
+            Cell::List(&rule.verbs),
+            Cell::List(&rule.api_groups),
+            Cell::List(&rule.resources),
+            Cell::List(&rule.resource_names),
+            Cell::List(g.non_resource_urls()),
+            Cell::bound(g.held.from),
+            Cell::bound(g.held.to),
+            Cell::Text(g.basis.as_str()),
+        ])?;
+    }
+    Ok(table.finish()?)
+}
+
+fn membership_rows(events: LazyFrame) -> Result<RecordBatch, ImportError> {
+    let lazy = events
+        .filter(col("user_username").is_not_null())
+        .select([col("user_username"), col("user_groups"), col("stage_timestamp").fill_null(col("request_received_timestamp")).alias("at")])
+        .filter(col("at").is_not_null())
+        .explode([col("user_groups")])
+        .filter(col("user_groups").is_not_null())
+        .group_by([col("user_groups"), col("user_username")])
+        .agg([col("at").min().alias("first"), col("at").max().alias("last"), len().cast(DataType::Int64).alias("events")])
+        .sort(["user_groups", "user_username"], SortMultipleOptions::default());
+    let frame = Frame::collect(lazy, "events")?;
+    let (group, user) = (frame.text("user_groups")?, frame.text("user_username")?);
+    let (first, last, count) = (frame.time("first")?, frame.time("last")?, frame.int("events")?);
+    let mut table = TableBuilder::new(&memberships::TABLE);
+    for row in 0..frame.height() {
+        table.push([
+            Cell::text(user.get(row)),
+            Cell::text(group.get(row)),
+            Cell::time(first.get(row)),
+            Cell::time(last.get(row)),
+            Cell::Int(count.get(row).unwrap_or_default()),
+        ])?;
+    }
+    Ok(table.finish()?)
+}
+
+fn finding_rows(all: &[Finding]) -> Result<RecordBatch, ImportError> {
+    let mut table = TableBuilder::new(&findings::TABLE);
+    for f in all {
+        let witnesses: Vec<String> = f.witnesses.iter().map(place).collect();
+        table.push([
+            Cell::Text(f.severity.as_str()),
+            Cell::Text(f.code),
+            Cell::Text(&f.message),
+            Cell::time(f.at),
+            Cell::List(&witnesses),
+        ])?;
+    }
+    Ok(table.finish()?)
+}
+
+/// A place as `show` takes it.
+pub fn place(p: &Provenance) -> String {
+    format!("{}:{}", p.source_id, p.line)
+}
+
+/// Findings of earlier imports that no rebuilding finds again.
+///
+/// # Errors
+/// When the table cannot be read.
+pub fn earlier_findings(table: LazyFrame, codes: &[&'static str]) -> Result<Vec<Finding>, CaseError> {
+    let frame = Frame::collect(table, "findings")?;
+    let (code, message, at, severity) = (frame.text("code")?, frame.text("message")?, frame.time("at")?, frame.text("severity")?);
+    let witnesses = frame.list("witnesses")?;
+    let mut found = Vec::new();
+    for row in 0..frame.height() {
+        let Some(known) = codes.iter().find(|c| Some(**c) == code.get(row)) else { continue };
+        found.push(Finding {
+            severity: severity.get(row).and_then(crate::model::finding::Severity::from_word).unwrap_or(crate::model::finding::Severity::Info),
+            code: known,
+            message: message.get(row).unwrap_or_default().to_owned(),
+            at: at.get(row),
+            witnesses: witnesses.get(row).unwrap_or_default().iter().filter_map(|w| parse_place(w)).collect(),
+        });
+    }
+    Ok(found)
+}
+
+fn parse_place(text: &str) -> Option<Provenance> {
+    let (source, line) = text.rsplit_once(':')?;
+    Some(Provenance { source_id: source.to_owned(), line: line.parse().ok()?, ..Default::default() })
+}

@@ -1,0 +1,24 @@
+//! From evidence files to a case.
+//!
+//! Files are found ([`discover`]), read once while they are hashed ([`read_source`]), their records
+//! parsed in parallel ([`parse`]), copies dropped ([`dedup`]), rows sorted and written ([`chunks`]), and
+//! at the end the state of objects through time is rebuilt from all evidence of the cluster
+//! ([`materialise`]). Nothing touches the case before all of that has succeeded.
+
+pub mod chunks;
+pub mod dedup;
+pub mod discover;
+pub mod error;
+pub mod evidence;
+pub mod materialise;
+pub mod parse;
+pub mod pipeline;
+pub mod read_source;
+pub mod resolve_copies;
+pub mod source_rows;
+pub mod staged;
+pub mod summary;
+
+pub use error::ImportError;
+pub use pipeline::{ImportOptions, import};
+pub use summary::Summary;

@@ -1,0 +1,364 @@
+//! The import from end to end.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use arrow::array::BooleanArray;
+use arrow::compute::filter_record_batch;
+
+use super::chunks::Chunks;
+use super::dedup::{Seen, Verdict};
+use super::discover::{Found, Input, ObservedBasis, discover};
+use super::error::ImportError;
+use super::evidence::Tables;
+use super::materialise::{self, materialise};
+use super::parse::Parsed;
+use super::read_source::{FileFacts, read_source, sha256_of};
+use super::resolve_copies;
+use super::source_rows::SourceRow;
+use super::staged::{SnapshotRows, Staged};
+use super::summary::Summary;
+use crate::bundle;
+use crate::case::Case;
+use crate::case::commit::Staging;
+use crate::case::manifest::{ImportRecord, Manifest};
+use crate::formats::recognise::Shape;
+use crate::model::finding::{Finding, Severity};
+use crate::model::object::ObservedAt;
+use crate::model::progress::Progress;
+use crate::model::time::Timestamp;
+
+/// What to import, and how.
+#[derive(Clone, Debug)]
+pub struct ImportOptions {
+    /// The case.
+    pub case_dir: PathBuf,
+    /// Files, folders and bundles.
+    pub paths: Vec<PathBuf>,
+    /// The cluster to file it under, when the evidence does not say or says otherwise.
+    pub cluster: Option<String>,
+    /// When snapshots were taken, when the evidence does not say.
+    pub observed_at: Option<Timestamp>,
+    /// Import bundles that are not whole.
+    pub accept_damaged: bool,
+    /// The time now, for the import log.
+    pub now: Timestamp,
+}
+
+/// Imports evidence into a case; the case is changed whole or not at all.
+///
+/// # Errors
+/// When a path is missing or unreadable, nothing is recognised, a bundle is damaged, or the case cannot be changed.
+pub fn import(options: &ImportOptions, progress: &dyn Progress) -> Result<Summary, ImportError> {
+    let found = discover(&options.paths, options.observed_at)?;
+    let mut findings = check_bundles(&found, options, progress)?;
+    let existing = match Case::open(&options.case_dir) {
+        Ok(case) => Some(case),
+        Err(crate::case::CaseError::Missing(_)) => None,
+        Err(e) => return Err(e.into()),
+    };
+    let cluster = choose_cluster(options, &found, existing.as_ref())?;
+    let mut staging = Staging::begin(&options.case_dir)?;
+    let mut run = Run::new(existing.as_ref(), &cluster)?;
+    let import_number = existing.as_ref().map_or(0, |c| c.manifest().imports.len()) + 1;
+    let mut chunks = Chunks::new(&mut staging, &cluster, u32::try_from(import_number).unwrap_or(u32::MAX));
+    progress.begin("import", Some(found.inputs.iter().map(|i| i.size).sum()));
+    for input in &found.inputs {
+        run.read(input, &mut chunks, progress)?;
+    }
+    progress.finish();
+    let parts = chunks.finish()?;
+    run.check_recognised(options, &found)?;
+    if run.new_sources().next().is_none() {
+        return Ok(run.summary(&cluster, false));
+    }
+    findings.append(&mut run.findings);
+    run.unite_file_times();
+    let staged = Staged { case: existing.as_ref(), staging: &mut staging, cluster: &cluster, parts };
+    let (summary, manifest) = finish(run, staged, findings, options)?;
+    staging.commit(&manifest)?;
+    Ok(summary)
+}
+
+/// Writes what follows from the rows; gives the summary and the new manifest.
+fn finish(mut run: Run, mut staged: Staged<'_>, mut findings: Vec<Finding>, options: &ImportOptions) -> Result<(Summary, String), ImportError> {
+    if let Some(case) = staged.case {
+        let table = case.table(&crate::tables::findings::TABLE, Some(staged.cluster))?;
+        findings.extend(materialise::earlier_findings(table, &["audit-id-collision", "same-bytes", "bundle-damaged", "cluster-name-differs"])?);
+    }
+    if !run.conflicts.is_empty() {
+        findings.extend(resolve_copies::resolve(&mut staged, &run.conflicts, &mut run.sources)?);
+    }
+    let SnapshotRows { sightings, listings, discovery } = run.snapshot_rows()?;
+    let (sightings, listings, discovery) =
+        (staged.append_sightings(sightings)?, staged.append_listings(listings)?, staged.append_discovery(discovery)?);
+    staged.append_rejects(&run.rejects)?;
+    staged.write_sources(&run.sources)?;
+    let tables = Tables { events: staged.events()?, sightings, listings };
+    let catalogue = staged.catalogue(discovery)?;
+    let cluster = staged.cluster.to_owned();
+    let findings = materialise(staged.staging, &cluster, tables, &catalogue, findings)?;
+    let mut manifest = staged.case.map_or_else(Manifest::new, |c| c.manifest().clone());
+    manifest.tool = Manifest::new().tool;
+    manifest.imports.push(ImportRecord {
+        number: u32::try_from(manifest.imports.len() + 1).unwrap_or(u32::MAX),
+        cluster: cluster.clone(),
+        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        at: options.now,
+        paths: options.paths.iter().map(|p| p.display().to_string()).collect(),
+        source_ids: run.new_sources().map(|s| s.source_id.clone()).collect(),
+    });
+    let mut summary = run.summary(&cluster, true);
+    summary.count_findings(&findings);
+    Ok((summary, manifest.to_text()))
+}
+
+fn check_bundles(found: &Found, options: &ImportOptions, progress: &dyn Progress) -> Result<Vec<Finding>, ImportError> {
+    let mut findings = Vec::new();
+    for (path, _) in &found.bundles {
+        let check = bundle::verify(path, progress)?;
+        if check.is_whole() {
+            continue;
+        }
+        let worst: Vec<&Finding> = check.findings.iter().filter(|f| f.severity > Severity::Info).collect();
+        let path = path.display().to_string();
+        let first = worst.first().map(|f| f.message.clone()).unwrap_or_default();
+        if !options.accept_damaged {
+            return Err(ImportError::DamagedBundle { path, findings: worst.len(), first });
+        }
+        findings.push(Finding {
+            severity: Severity::High,
+            code: "bundle-damaged",
+            message: format!("bundle `{path}` was imported although it is damaged: {} findings, first: {first}", worst.len()),
+            at: None,
+            witnesses: Vec::new(),
+        });
+    }
+    Ok(findings)
+}
+
+fn choose_cluster(options: &ImportOptions, found: &Found, existing: Option<&Case>) -> Result<String, ImportError> {
+    if let Some(name) = &options.cluster {
+        return Ok(name.clone());
+    }
+    match found.clusters.as_slice() {
+        [one] => Ok(one.clone()),
+        [] => match existing.map(|c| c.manifest().clusters()).unwrap_or_default().as_slice() {
+            [one] => Ok(one.clone()),
+            _ => Ok("default".to_owned()),
+        },
+        many => Err(ImportError::SeveralClusters(many.to_vec())),
+    }
+}
+
+/// What gathers while sources are read.
+struct Run {
+    seen: Seen,
+    sources: Vec<SourceRow>,
+    /// How many of `sources` the case had before.
+    earlier: usize,
+    /// How many sources the case has of other clusters: ids are counted through.
+    others: usize,
+    already: u64,
+    conflicts: BTreeSet<[u8; 16]>,
+    rejects: Vec<(String, crate::formats::Reject)>,
+    snapshots: Vec<(usize, Parsed)>,
+    folders: BTreeMap<usize, (Option<String>, String)>,
+    findings: Vec<Finding>,
+}
+
+impl Run {
+    fn new(existing: Option<&Case>, cluster: &str) -> Result<Self, ImportError> {
+        let (sources, others) = existing.map(|c| super::staged::read_sources(c, cluster)).transpose()?.unwrap_or_default();
+        let mut seen = Seen::default();
+        if let Some(case) = existing {
+            super::staged::register_earlier(case, cluster, &mut seen)?;
+        }
+        Ok(Self {
+            seen,
+            earlier: sources.len(),
+            sources,
+            others,
+            already: 0,
+            conflicts: BTreeSet::new(),
+            rejects: Vec::new(),
+            snapshots: Vec::new(),
+            folders: BTreeMap::new(),
+            findings: Vec::new(),
+        })
+    }
+
+    fn new_sources(&self) -> impl Iterator<Item = &SourceRow> {
+        self.sources.iter().skip(self.earlier)
+    }
+
+    /// Reads one file, unless the case has its bytes already.
+    fn read(&mut self, input: &Input, chunks: &mut Chunks<'_>, progress: &dyn Progress) -> Result<(), ImportError> {
+        if self.known_already(input)? {
+            self.already += 1;
+            progress.advance(input.size);
+            return Ok(());
+        }
+        let number = self.sources.len();
+        let id = format!("s{}", self.others + number + 1);
+        self.sources.push(SourceRow { source_id: id.clone(), path: input.path.clone(), bundle: input.bundle.clone(), ..Default::default() });
+        self.folders.insert(number, (input.bundle.clone(), input.folder.clone()));
+        let facts = read_source(input, &id, progress, &mut |parsed| self.take(number, parsed, chunks, progress))?;
+        self.describe(number, input, &facts);
+        Ok(())
+    }
+
+    /// Whether these very bytes are in the case. Only files of equal size are hashed beforehand.
+    fn known_already(&mut self, input: &Input) -> Result<bool, ImportError> {
+        if !self.sources.iter().any(|s| s.size == input.size) {
+            return Ok(false);
+        }
+        let unreadable = |source| ImportError::Unreadable { path: input.path.clone(), source };
+        let (sha256, _) = sha256_of(input).map_err(unreadable)?;
+        // The same bytes seen at another time are another observation, when that time is really known.
+        let weak = matches!(input.observed, None | Some((_, ObservedBasis::Modified)));
+        let same = |s: &&SourceRow| {
+            s.sha256 == sha256 && (s.observed.is_none() || weak || s.observed == input.observed.map(|o| o.0))
+        };
+        let Some(twin) = self.sources.iter().find(same) else { return Ok(false) };
+        if twin.path != input.path {
+            self.findings.push(Finding {
+                severity: Severity::Info,
+                code: "same-bytes",
+                message: format!("`{}` has the same bytes as `{}` ({}) and was not read again", input.path, twin.path, twin.source_id),
+                at: None,
+                witnesses: Vec::new(),
+            });
+        }
+        Ok(true)
+    }
+
+    /// Takes what was parsed: drops copies, hands events on, keeps the rest for the end.
+    fn take(&mut self, number: usize, mut parsed: Parsed, chunks: &mut Chunks<'_>, progress: &dyn Progress) -> Result<(), ImportError> {
+        let records = parsed.records();
+        let index = u32::try_from(number).unwrap_or(u32::MAX);
+        let mut keep = vec![true; parsed.filed.len()];
+        let mut copies = Vec::new();
+        for (key, keep) in parsed.keys.iter().zip(&mut keep) {
+            match key.map(|k| (k, self.seen.judge(k, index))) {
+                Some((_, Verdict::Copy { of })) => {
+                    *keep = false;
+                    copies.push(of);
+                }
+                Some((k, Verdict::Compare)) => {
+                    self.conflicts.insert(k.identity);
+                }
+                _ => {}
+            }
+        }
+        let ids: Vec<String> = copies.iter().filter_map(|of| Some(self.sources.get(*of as usize)?.source_id.clone())).collect();
+        if let Some(mut batch) = parsed.events.take() {
+            let mut filed = std::mem::take(&mut parsed.filed);
+            if !copies.is_empty() {
+                batch = filter_record_batch(&batch, &BooleanArray::from(keep.clone()))?;
+                let mut kept = keep.iter();
+                filed.retain(|_| kept.next().copied().unwrap_or(true));
+            }
+            self.count_events(number, &filed);
+            progress.rows(filed.len() as u64);
+            chunks.push(batch, &filed)?;
+        }
+        let Some(source) = self.sources.get_mut(number) else { return Ok(()) };
+        source.records += records;
+        source.rejects += parsed.rejects.len() as u64;
+        source.rows += parsed.objects.len() as u64;
+        source.skipped += parsed.skipped;
+        ids.iter().for_each(|id| source.duplicate(id));
+        for found in &parsed.discovery {
+            source.records += found.resources.len() as u64;
+            source.rows += found.resources.len() as u64;
+            source.skipped += found.skipped.len() as u64;
+        }
+        let id = source.source_id.clone();
+        self.rejects.extend(parsed.rejects.drain(..).map(|r| (id.clone(), r)));
+        if !(parsed.objects.is_empty() && parsed.lists.is_empty() && parsed.discovery.is_empty()) {
+            parsed.keys.clear();
+            self.snapshots.push((number, parsed));
+        }
+        Ok(())
+    }
+
+    fn count_events(&mut self, number: usize, filed: &[Option<Timestamp>]) {
+        let Some(source) = self.sources.get_mut(number) else { return };
+        source.rows += filed.len() as u64;
+        filed.iter().flatten().for_each(|t| source.saw(*t));
+        "native-jsonl".clone_into(&mut source.format);
+    }
+
+    fn describe(&mut self, number: usize, input: &Input, facts: &FileFacts) {
+        let mine = || self.snapshots.iter().filter(|(n, _)| *n == number).map(|(_, p)| p);
+        let objects = mine().any(|p| !p.objects.is_empty() || !p.lists.is_empty());
+        let discovery = mine().any(|p| !p.discovery.is_empty());
+        let Some(source) = self.sources.get_mut(number) else { return };
+        source.sha256.clone_from(&facts.sha256);
+        source.size = facts.size;
+        source.compression = facts.compression.as_str().to_owned();
+        source.warnings.clone_from(&facts.warnings);
+        let format = match (source.format.as_str(), objects, discovery, facts.shape) {
+            ("native-jsonl", false, _, _) => "native-jsonl",
+            ("native-jsonl", true, _, _) => "native-jsonl+objects",
+            (_, true, _, Shape::Yaml) => "objects-yaml",
+            (_, true, _, _) => "objects-json",
+            (_, _, true, Shape::ApiResources) => "api-resources",
+            (_, _, true, _) => "discovery",
+            _ if input.file_name == "snapshot.json" && input.observed.is_some_and(|o| o.1 == ObservedBasis::SnapshotFile) => "snapshot-info",
+            _ if source.rejects > 0 => "unreadable",
+            _ => "unrecognised",
+        };
+        format.clone_into(&mut source.format);
+        if objects {
+            source.observed = input.observed.map(|o| o.0);
+            source.observed_basis = input.observed.map(|o| o.1.as_str().to_owned());
+            if let Some(at) = source.observed {
+                source.saw(at.from);
+                source.saw(at.to);
+            }
+        }
+    }
+
+    /// Modification times of files that lie together are one observation: the export took that long.
+    fn unite_file_times(&mut self) {
+        let word = Some(ObservedBasis::Modified.as_str().to_owned());
+        let mut spans: BTreeMap<(Option<String>, String), ObservedAt> = BTreeMap::new();
+        let dated = |s: &SourceRow| s.observed.filter(|_| s.observed_basis == word);
+        for (n, source) in self.sources.iter().enumerate().skip(self.earlier) {
+            let (Some(at), Some(folder)) = (dated(source), self.folders.get(&n)) else { continue };
+            let span = spans.entry(folder.clone()).or_insert(at);
+            *span = ObservedAt { from: span.from.min(at.from), to: span.to.max(at.to) };
+        }
+        for (n, source) in self.sources.iter_mut().enumerate().skip(self.earlier) {
+            if let (Some(_), Some(span)) = (dated(source), self.folders.get(&n).and_then(|f| spans.get(f))) {
+                source.observed = Some(*span);
+                source.saw(span.from);
+                source.saw(span.to);
+            }
+        }
+    }
+
+    fn check_recognised(&self, options: &ImportOptions, found: &Found) -> Result<(), ImportError> {
+        if self.already > 0 || self.new_sources().any(|s| s.rows > 0 || s.duplicates > 0) {
+            return Ok(());
+        }
+        let paths = options.paths.iter().map(|p| p.display().to_string()).collect();
+        let first = found.inputs.first().map(|i| i.path.clone()).unwrap_or_default();
+        Err(ImportError::NothingRecognised { paths, files: found.inputs.len(), first })
+    }
+
+    fn snapshot_rows(&mut self) -> Result<SnapshotRows, ImportError> {
+        SnapshotRows::build(&self.sources, &self.snapshots)
+    }
+
+    fn summary(&self, cluster: &str, changed: bool) -> Summary {
+        let mut summary = Summary { cluster: cluster.to_owned(), already: self.already, changed, ..Default::default() };
+        for s in self.new_sources() {
+            summary.add(s);
+        }
+        summary
+    }
+}
+
