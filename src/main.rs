@@ -1,1 +1,28 @@
-fn main(){}
+//! The kubesleuth command.
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use kubesleuth::cli::Cli;
+use kubesleuth::cli::settings::error_code;
+
+fn main() -> ExitCode {
+    match Cli::parse().run() {
+        Ok(code) => code,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nothing is left to do when even standard error is closed.
+            let _ = writeln!(io::stderr(), "kubesleuth: {}", kubesleuth::render::escape::terminal(&format!("{error:#}")));
+            ExitCode::from(error_code())
+        }
+    }
+}
+
+/// Whoever reads our output stopped reading: that is no failure.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+            || cause.downcast_ref::<kubesleuth::render::RenderError>().is_some_and(kubesleuth::render::RenderError::is_broken_pipe)
+    })
+}

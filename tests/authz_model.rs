@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use kubesleuth::authz::{
-    Authorizer, Gives, Grant, GrantScope, RbacWrite, Row, Scope, Source, SubjectRef, SubjectSelector, Via, When,
-    WriteVerb, Written,
+    Authorizer, Decision, Gives, Grant, GrantScope, RbacWrite, Row, Scope, Source, SubjectRef, SubjectSelector, Via,
+    When, WriteVerb, Written,
 };
 use kubesleuth::history::state::{BindingState, BindingVersion, KnownSet, RbacTimeline, RoleState, RoleVersion};
 use kubesleuth::model::basis::Basis;
@@ -16,6 +16,7 @@ use kubesleuth::model::review::{AccessReview, Action, ResourceTarget, Target};
 use kubesleuth::model::time::{Interval, Timestamp};
 use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
+use proptest::test_runner::TestCaseError;
 
 const LAST: i64 = 12;
 const BASES: [Basis; 3] = [Basis::Observed, Basis::Derived, Basis::Assumed];
@@ -41,64 +42,31 @@ struct Expected {
     errors: Vec<String>,
 }
 
+/// What one binding adds to the answer.
+enum Step {
+    Nothing,
+    Allows(Basis, usize),
+    Doubt,
+    Rests(Basis),
+    Fails(Basis, String),
+}
+
 fn expected(t: &RbacTimeline, review: &AccessReview, at: Timestamp) -> Expected {
-    let namespace = review.action.namespace();
-    let mut bindings: Vec<&BindingVersion> = t.bindings.iter().filter(|b| b.held.contains(at)).collect();
-    bindings.retain(|b| match b.kind {
-        RbacKind::ClusterRoleBinding => true,
-        _ => !namespace.is_empty() && *b.namespace == *namespace,
-    });
-    bindings.sort_by_key(|b| (b.kind != RbacKind::ClusterRoleBinding, b.name.clone()));
     let (mut chains, mut errors, mut doubt, mut basis) = (Vec::new(), Vec::new(), false, Basis::Observed);
-    for b in bindings {
-        let (role_ref, subjects, sure) = match &b.state {
-            BindingState::Unknown(_) => {
-                doubt = true;
-                continue;
+    for b in bindings_in_reach(t, review, at) {
+        match step(t, b, review, at) {
+            Step::Nothing => {}
+            Step::Allows(known, rule) => {
+                chains.push((known, (b.kind, b.namespace.to_string(), b.name.to_string(), rule)));
             }
-            BindingState::Known { role_ref, subjects } => (role_ref, Some(subjects), true),
-            BindingState::Maybe { role_ref, subjects, .. } => (role_ref, subjects.as_ref(), false),
-        };
-        if subjects.is_some_and(|s| !s.iter().any(|s| speaks_of(s, b, review))) {
-            continue;
-        }
-        let (kind, role_namespace) = match (role_ref.kind.as_str(), b.kind) {
-            ("ClusterRole", _) => (RbacKind::ClusterRole, ""),
-            ("Role", RbacKind::RoleBinding) => (RbacKind::Role, &*b.namespace),
-            (kind, _) => {
-                basis = basis.max(b.basis);
-                let error = match kind {
-                    "Role" => format!("role.rbac.authorization.k8s.io \"{}\" not found", role_ref.name),
-                    _ => format!("unsupported role reference kind: \"{kind}\""),
-                };
-                errors.extend(sure.then_some(error));
-                continue;
-            }
-        };
-        let same = |r: &&RoleVersion| {
-            r.held.contains(at) && r.kind == kind && *r.namespace == *role_namespace && *r.name == *role_ref.name
-        };
-        match t.roles.iter().find(same).map(|r| (r, &r.state)) {
-            Some((_, RoleState::Unknown(_))) => doubt = true,
-            Some((r, RoleState::Rules(rules) | RoleState::Maybe { rules, .. })) => {
-                match rules.iter().position(|rule| allows(rule, &review.action)) {
-                    Some(rule) if sure && matches!(r.state, RoleState::Rules(_)) => {
-                        chains
-                            .push((b.basis.max(r.basis), (b.kind, b.namespace.to_string(), b.name.to_string(), rule)));
-                    }
-                    Some(_) => doubt = true,
-                    None => basis = basis.max(b.basis).max(r.basis),
+            Step::Doubt => doubt = true,
+            Step::Rests(known) => basis = basis.max(known),
+            Step::Fails(known, error) => {
+                basis = basis.max(known);
+                if !errors.contains(&error) {
+                    errors.push(error);
                 }
             }
-            None => match set_basis(t, kind, role_namespace, at) {
-                None => doubt = true,
-                Some(known) => {
-                    basis = basis.max(b.basis).max(known);
-                    let kind = if kind == RbacKind::Role { "role" } else { "clusterrole" };
-                    let error = format!("{kind}.rbac.authorization.k8s.io \"{}\" not found", role_ref.name);
-                    errors.extend(sure.then_some(error));
-                }
-            },
         }
     }
     if !chains.is_empty() {
@@ -106,6 +74,7 @@ fn expected(t: &RbacTimeline, review: &AccessReview, at: Timestamp) -> Expected 
         let via = chains.into_iter().map(|(_, via)| via).collect();
         return Expected { allowed: Some(true), basis, via, errors: Vec::new() };
     }
+    let namespace = review.action.namespace();
     for (kind, namespace) in [(RbacKind::ClusterRoleBinding, ""), (RbacKind::RoleBinding, namespace)] {
         if kind == RbacKind::ClusterRoleBinding || !namespace.is_empty() {
             match set_basis(t, kind, namespace, at) {
@@ -114,15 +83,61 @@ fn expected(t: &RbacTimeline, review: &AccessReview, at: Timestamp) -> Expected 
             }
         }
     }
-    let mut distinct: Vec<String> = Vec::new();
-    for error in errors {
-        if !distinct.contains(&error) {
-            distinct.push(error);
-        }
+    if doubt {
+        return Expected { allowed: None, basis: Basis::Unknown, via: Vec::new(), errors: Vec::new() };
     }
-    let allowed = if doubt { None } else { Some(false) };
-    let errors = if doubt { Vec::new() } else { distinct };
-    Expected { allowed, basis: if doubt { Basis::Unknown } else { basis }, via: Vec::new(), errors }
+    Expected { allowed: Some(false), basis, via: Vec::new(), errors }
+}
+
+fn bindings_in_reach<'a>(t: &'a RbacTimeline, review: &AccessReview, at: Timestamp) -> Vec<&'a BindingVersion> {
+    let namespace = review.action.namespace();
+    let mut bindings: Vec<&BindingVersion> = t.bindings.iter().filter(|b| b.held.contains(at)).collect();
+    bindings.retain(|b| match b.kind {
+        RbacKind::ClusterRoleBinding => true,
+        _ => !namespace.is_empty() && *b.namespace == *namespace,
+    });
+    bindings.sort_by_key(|b| (b.kind != RbacKind::ClusterRoleBinding, b.name.clone()));
+    bindings
+}
+
+fn step(t: &RbacTimeline, b: &BindingVersion, review: &AccessReview, at: Timestamp) -> Step {
+    let (role_ref, subjects, sure) = match &b.state {
+        BindingState::Unknown(_) => return Step::Doubt,
+        BindingState::Known { role_ref, subjects } => (role_ref, Some(subjects), true),
+        BindingState::Maybe { role_ref, subjects, .. } => (role_ref, subjects.as_ref(), false),
+    };
+    if subjects.is_some_and(|s| !s.iter().any(|s| speaks_of(s, b, review))) {
+        return Step::Nothing;
+    }
+    let fails = |basis, error| if sure { Step::Fails(basis, error) } else { Step::Rests(basis) };
+    let missing = |kind: &str| format!("{kind}.rbac.authorization.k8s.io \"{}\" not found", role_ref.name);
+    let (kind, namespace) = match (role_ref.kind.as_str(), b.kind) {
+        ("ClusterRole", _) => (RbacKind::ClusterRole, ""),
+        ("Role", RbacKind::RoleBinding) => (RbacKind::Role, &*b.namespace),
+        ("Role", _) => return fails(b.basis, missing("role")),
+        (kind, _) => return fails(b.basis, format!("unsupported role reference kind: \"{kind}\"")),
+    };
+    let same = |r: &&RoleVersion| {
+        r.held.contains(at) && r.kind == kind && *r.namespace == *namespace && *r.name == *role_ref.name
+    };
+    let Some(role) = t.roles.iter().find(same) else {
+        return match set_basis(t, kind, namespace, at) {
+            None => Step::Doubt,
+            Some(known) => {
+                fails(b.basis.max(known), missing(if namespace.is_empty() { "clusterrole" } else { "role" }))
+            }
+        };
+    };
+    let (rules, role_is_sure) = match &role.state {
+        RoleState::Unknown(_) => return Step::Doubt,
+        RoleState::Rules(rules) => (rules, true),
+        RoleState::Maybe { rules, .. } => (rules, false),
+    };
+    match rules.iter().position(|rule| allows(rule, &review.action)) {
+        Some(rule) if sure && role_is_sure => Step::Allows(b.basis.max(role.basis), rule),
+        Some(_) => Step::Doubt,
+        None => Step::Rests(b.basis.max(role.basis)),
+    }
 }
 
 fn set_basis(t: &RbacTimeline, kind: RbacKind, namespace: &str, at: Timestamp) -> Option<Basis> {
@@ -219,10 +234,10 @@ fn role_state() -> impl Strategy<Value = RoleState> {
 
 fn binding_state() -> impl Strategy<Value = BindingState> {
     let subjects = || prop::collection::vec(subject(), 0..5).prop_map(Arc::<[Subject]>::from);
-    let maybe = (role_ref(), prop::option::of(subjects()));
+    let maybe = (role_ref(), prop::option::of(subjects()), Just(Arc::from("maybe")));
     prop_oneof![
         16 => (role_ref(), subjects()).prop_map(|(role_ref, subjects)| BindingState::Known { role_ref, subjects }),
-        1 => maybe.prop_map(|(role_ref, subjects)| BindingState::Maybe { role_ref, subjects, reason: Arc::from("maybe") }),
+        1 => maybe.prop_map(|(role_ref, subjects, reason)| BindingState::Maybe { role_ref, subjects, reason }),
         1 => Just(BindingState::Unknown(Arc::from("patched at level Metadata"))),
     ]
 }
@@ -420,6 +435,180 @@ fn completed(t: &RbacTimeline, user: &str, at: Timestamp, most: bool) -> RbacTim
     done
 }
 
+// ---------------------------------------------------------------- the properties
+
+type Checked = Result<(), TestCaseError>;
+
+fn agrees_with_the_slow_one(
+    timeline: &RbacTimeline,
+    review: &AccessReview,
+    at: Timestamp,
+    decision: &Decision,
+) -> Checked {
+    let slow = expected(timeline, review, at);
+    prop_assert_eq!((decision.allowed, decision.basis), (slow.allowed, slow.basis), "{:?} {}", review, at);
+    let mut via = Vec::new();
+    for one in &decision.via {
+        let Via::Chain(c) = one else { panic!("RBAC knows no privileged group") };
+        prop_assert!(c.held.contains(at) && allows(&c.rule, &review.action));
+        prop_assert!(c.subject.applies_to(&review.user, &review.groups));
+        via.push((c.binding.kind, c.binding.namespace.to_string(), c.binding.name.to_string(), c.rule.index()));
+    }
+    prop_assert_eq!(via, slow.via);
+    let reason = match (decision.allowed, slow.errors.as_slice()) {
+        (Some(true), _) => format!("RBAC: allowed by {}", decision.via[0]),
+        (Some(false), []) => String::new(),
+        (Some(false), [one]) => format!("RBAC: {one}"),
+        (Some(false), many) => format!("RBAC: [{}]", many.join(", ")),
+        (None, _) => {
+            prop_assert!(!decision.reason.is_empty());
+            return Ok(());
+        }
+    };
+    prop_assert_eq!(&decision.reason, &reason);
+    Ok(())
+}
+
+/// Unknown exactly when the least and the most that the evidence allows answer differently; also for writing
+/// a role, whose check asks for many rights at once.
+fn is_unknown_exactly_when_open(timeline: &RbacTimeline, review: &AccessReview, at: i64) -> Checked {
+    let authorizer = Authorizer::new(timeline.clone());
+    let complete = |most| Authorizer::new(completed(timeline, &review.user, t(at), most));
+    let bounds = [complete(false), complete(true)];
+    let decision = authorizer.review(review, t(at));
+    let answers = bounds.each_ref().map(|a| a.review(review, t(at)).allowed.unwrap());
+    prop_assert_eq!(answers, decision.allowed.map_or([false, true], |a| [a, a]), "{:?} {}", review, decision.reason);
+    let words = |list: &[&str]| list.iter().map(|w| (*w).to_owned()).collect();
+    let rules = [PolicyRule {
+        verbs: words(&["get", "list"]),
+        api_groups: words(&[""]),
+        resources: words(&["pods", "pods/log"]),
+        ..PolicyRule::default()
+    }];
+    for object in [
+        Written::Role { namespace: "a", name: "new", rules: &rules },
+        Written::ClusterRole { name: "new", rules: &rules, aggregated: at % 2 == 0 },
+    ] {
+        let (user, groups, verb) = (review.user.as_str(), review.groups.as_slice(), WriteVerb::Create);
+        let write = RbacWrite { user, groups, verb, object, housekeeping: false };
+        let check = authorizer.may_write(&write, t(at)).check;
+        let answers = bounds.each_ref().map(|a| a.may_write(&write, t(at)).check.passed.unwrap());
+        prop_assert_eq!(answers, check.passed.map_or([false, true], |passed| [passed, passed]), "{:?}", check);
+        prop_assert_eq!(check.passed.is_none(), check.basis == Basis::Unknown);
+        prop_assert_eq!(check.passed == Some(true), check.reason.is_empty());
+    }
+    Ok(())
+}
+
+/// Whether a grant of this scope reaches the action.
+fn reaches(scope: &GrantScope, action: &Action) -> bool {
+    match scope {
+        GrantScope::Cluster => true,
+        GrantScope::Namespace(own) => !action.namespace().is_empty() && **own == *action.namespace(),
+    }
+}
+
+fn who_can_agrees(authorizer: &Authorizer, review: &AccessReview, at: Timestamp, decision: &Decision) -> Checked {
+    let AccessReview { user, groups, action } = review;
+    let namespace = action.namespace();
+    let scope = if namespace.is_empty() { Scope::Cluster } else { Scope::Namespace(namespace.to_owned()) };
+    let list = authorizer.who_can(action, &scope, false, When::At(at));
+    let own = |row: &&Row| row.source != Source::PrivilegedGroup && row.subject.applies_to(user, groups);
+    let best = list.rows.iter().filter(own).map(|row| row.basis).min();
+    prop_assert_eq!(best, (decision.allowed == Some(true)).then_some(decision.basis));
+    prop_assert!(list.rows.iter().all(|row| row.held.contains(at) && reaches(&row.scope, action)));
+    prop_assert!(decision.allowed.is_some() || !list.unknown.is_empty());
+    prop_assert_eq!(list.unknown.is_empty(), list.basis != Basis::Unknown);
+    prop_assert!(decision.allowed != Some(false) || list.basis >= decision.basis);
+    let everywhere = authorizer.who_can(action, &Scope::All, false, When::At(at));
+    let listed = everywhere.rows.iter().filter(own).any(|row| reaches(&row.scope, action));
+    prop_assert_eq!(listed, decision.allowed == Some(true));
+    Ok(())
+}
+
+fn rights_and_grants_agree(
+    authorizer: &Authorizer,
+    grants: &[Grant],
+    review: &AccessReview,
+    at: Timestamp,
+    can: bool,
+) -> Checked {
+    let AccessReview { user, groups, action } = review;
+    let rights = authorizer.rights(SubjectSelector::Identity { user, groups }, When::At(at));
+    prop_assert!(rights.rows.iter().all(|row| row.held.contains(at)));
+    let by_rights = rights.rows.iter().any(|row| match &row.gives {
+        Gives::Rule(rule) => reaches(&row.scope, action) && allows(rule, action),
+        _ => false,
+    });
+    prop_assert_eq!(can, by_rights);
+    let by_grants = grants.iter().any(|grant| {
+        grant.held.contains(at)
+            && grant.subject.applies_to(user, groups)
+            && reaches(&grant.scope, action)
+            && allows(&grant.rule, action)
+    });
+    prop_assert_eq!(can, by_grants);
+    let own = authorizer.rules_for(user, groups, action.namespace(), at);
+    prop_assert_eq!(can, own.known().any(|rule| allows(rule, action)));
+    Ok(())
+}
+
+/// A list over a stretch holds what the lists at its instants hold, and nothing else.
+fn stretch_is_its_instants(
+    authorizer: &Authorizer,
+    action: &Action,
+    cluster_scoped: bool,
+    from: i64,
+    to: i64,
+) -> Checked {
+    let list = |when| authorizer.who_can(action, &Scope::All, cluster_scoped, when);
+    let whole = list(When::During(Interval::new(t(from), t(to))));
+    let (mut rows, mut named, mut unknown) = (Vec::new(), Vec::new(), false);
+    for at in from..to {
+        let one = list(When::At(t(at)));
+        prop_assert!(one.rows.iter().chain(&one.named_only).all(|row| row.held.contains(t(at))));
+        unknown |= !one.unknown.is_empty();
+        rows.extend(one.rows);
+        named.extend(one.named_only);
+    }
+    for (instants, stretch) in [(&mut rows, whole.rows), (&mut named, whole.named_only)] {
+        instants.sort();
+        instants.dedup();
+        let mut stretch = stretch;
+        stretch.sort();
+        prop_assert_eq!(&stretch, instants);
+    }
+    prop_assert_eq!(unknown, !whole.unknown.is_empty());
+    Ok(())
+}
+
+/// Grants of one chain do not touch: where they could be one, they are.
+fn grants_are_apart(grants: &[Grant]) -> Checked {
+    for (place, one) in grants.iter().enumerate() {
+        prop_assert!(!one.held.is_empty());
+        for other in &grants[place + 1..] {
+            let same = one.subject == other.subject
+                && one.binding == other.binding
+                && one.role == other.role
+                && one.rule == other.rule
+                && one.basis == other.basis;
+            prop_assert!(!same || one.held.to < other.held.from || other.held.to < one.held.from);
+        }
+    }
+    Ok(())
+}
+
+fn answer_the_same(one: &Authorizer, other: &Authorizer, review: &AccessReview, at: Timestamp) -> Checked {
+    prop_assert_eq!(one.review(review, at), other.review(review, at));
+    let when = When::During(Interval::ALWAYS);
+    let who = |a: &Authorizer| a.who_can(&review.action, &Scope::All, false, when);
+    prop_assert_eq!(who(one), who(other));
+    let rights = |a: &Authorizer| a.rights(SubjectSelector::Matching(&|_: &SubjectRef| true), when);
+    prop_assert_eq!(rights(one), rights(other));
+    prop_assert!(one.grants().eq(other.grants()));
+    Ok(())
+}
+
 fn config() -> ProptestConfig {
     ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() }
 }
@@ -431,60 +620,14 @@ proptest! {
     fn every_answer_is_that_of_the_slow_authorizer(timeline in timeline(), questions in questions()) {
         let authorizer = Authorizer::new(timeline.clone());
         for (review, at) in questions {
-            let decision = authorizer.review(&review, t(at));
-            let slow = expected(&timeline, &review, t(at));
-            prop_assert_eq!((decision.allowed, decision.basis), (slow.allowed, slow.basis), "{:?} {}", review, at);
-            let via: Vec<_> = decision.via.iter().map(|via| match via {
-                Via::Chain(c) => (c.binding.kind, c.binding.namespace.to_string(), c.binding.name.to_string(), c.rule.index()),
-                Via::PrivilegedGroup => panic!("RBAC knows no privileged group"),
-            }).collect();
-            prop_assert_eq!(via, slow.via);
-            match decision.allowed {
-                Some(true) => {
-                    prop_assert_eq!(&decision.reason, &format!("RBAC: allowed by {}", decision.via[0]));
-                    for via in &decision.via {
-                        let Via::Chain(chain) = via else { unreachable!() };
-                        prop_assert!(chain.held.contains(t(at)));
-                        prop_assert!(allows(&chain.rule, &review.action));
-                        prop_assert!(chain.subject.applies_to(&review.user, &review.groups));
-                    }
-                }
-                Some(false) => prop_assert_eq!(decision.reason, match slow.errors.as_slice() {
-                    [] => String::new(),
-                    [one] => format!("RBAC: {one}"),
-                    many => format!("RBAC: [{}]", many.join(", ")),
-                }),
-                None => prop_assert!(!decision.reason.is_empty()),
-            }
+            agrees_with_the_slow_one(&timeline, &review, t(at), &authorizer.review(&review, t(at)))?;
         }
     }
 
-    /// Unknown means exactly: the least and the most that the evidence allows answer differently.
     #[test]
     fn unknown_is_said_exactly_when_the_evidence_could_go_either_way(timeline in timeline(), questions in questions()) {
-        let authorizer = Authorizer::new(timeline.clone());
         for (review, at) in questions {
-            let [least, most] = [false, true].map(|most| Authorizer::new(completed(&timeline, &review.user, t(at), most)));
-            let decision = authorizer.review(&review, t(at));
-            let bounds = (least.review(&review, t(at)).allowed, most.review(&review, t(at)).allowed);
-            prop_assert_eq!(bounds, match decision.allowed {
-                Some(allowed) => (Some(allowed), Some(allowed)),
-                None => (Some(false), Some(true)),
-            }, "{:?} {} {}", review, at, decision.reason);
-            // The same for writing a role, whose check asks for many rights at once.
-            let rules = [PolicyRule { verbs: vec!["get".into(), "list".into()], api_groups: vec!["".into()], resources: vec!["pods".into(), "pods/log".into()], ..PolicyRule::default() }];
-            for object in [
-                Written::Role { namespace: "a", name: "new", rules: &rules },
-                Written::ClusterRole { name: "new", rules: &rules, aggregated: at % 2 == 0 },
-            ] {
-                let write = RbacWrite { user: &review.user, groups: &review.groups, verb: WriteVerb::Create, object, housekeeping: false };
-                let verdict = authorizer.may_write(&write, t(at)).check;
-                let bounds = [&least, &most].map(|a| a.may_write(&write, t(at)).check.passed.unwrap());
-                let expected = verdict.passed.map_or([false, true], |passed| [passed, passed]);
-                prop_assert_eq!(bounds, expected, "{:?}", verdict);
-                prop_assert_eq!(verdict.passed.is_none(), verdict.basis == Basis::Unknown);
-                prop_assert_eq!(verdict.passed == Some(true), verdict.reason.is_empty());
-            }
+            is_unknown_exactly_when_open(&timeline, &review, at)?;
         }
     }
 
@@ -493,110 +636,40 @@ proptest! {
         let authorizer = Authorizer::new(timeline.clone());
         let grants: Vec<Grant> = authorizer.grants().collect();
         for (review, at) in questions {
-            let AccessReview { user, groups, action } = &review;
-            let (at, namespace) = (t(at), action.namespace());
-            let decision = authorizer.review(&review, at);
-            let can = decision.allowed == Some(true);
-            let reaches = |scope: &GrantScope| match scope {
-                GrantScope::Cluster => true,
-                GrantScope::Namespace(own) => !namespace.is_empty() && **own == *namespace && matches!(action.target, Target::Resource(_)),
-            };
-
-            let scope = if namespace.is_empty() { Scope::Cluster } else { Scope::Namespace(namespace.to_owned()) };
-            let list = authorizer.who_can(action, &scope, false, When::At(at));
-            let listed = |rows: &[Row]| rows.iter().any(|row| row.subject.applies_to(user, groups) && row.source != Source::PrivilegedGroup);
-            prop_assert_eq!(can, listed(&list.rows));
-            prop_assert!(list.rows.iter().all(|row| row.held.contains(at) && reaches(&row.scope)));
-            prop_assert!(decision.allowed.is_some() || !list.unknown.is_empty());
-            prop_assert_eq!(list.unknown.is_empty(), list.basis != Basis::Unknown);
-            if decision.allowed == Some(false) && list.unknown.is_empty() {
-                prop_assert!(list.basis >= decision.basis);
-            }
-            if can {
-                let best = list.rows.iter().filter(|row| row.subject.applies_to(user, groups) && row.source != Source::PrivilegedGroup);
-                prop_assert_eq!(best.map(|row| row.basis).min(), Some(decision.basis));
-            }
-            let everywhere = authorizer.who_can(action, &Scope::All, false, When::At(at));
-            prop_assert_eq!(can, everywhere.rows.iter().any(|row| {
-                reaches(&row.scope) && row.subject.applies_to(user, groups) && row.source != Source::PrivilegedGroup
-            }));
-
-            let rights = authorizer.rights(SubjectSelector::Identity { user, groups }, When::At(at));
-            prop_assert_eq!(can, rights.rows.iter().any(|row| {
-                prop_assert_holds(row.held, at);
-                matches!(&row.gives, Gives::Rule(rule) if reaches(&row.scope) && allows(rule, action))
-            }));
-            prop_assert_eq!(can, grants.iter().any(|grant| {
-                grant.held.contains(at) && grant.subject.applies_to(user, groups) && reaches(&grant.scope) && allows(&grant.rule, action)
-            }));
-            let own = authorizer.rules_for(user, groups, namespace, at);
-            let may = |rule: &PolicyRule| allows(rule, action);
-            let url = matches!(action.target, Target::NonResource { .. });
-            prop_assert_eq!(can, own.rules.iter().any(|c| may(&c.rule) && (!url || c.binding.kind == RbacKind::ClusterRoleBinding)));
+            let decision = authorizer.review(&review, t(at));
+            who_can_agrees(&authorizer, &review, t(at), &decision)?;
+            rights_and_grants_agree(&authorizer, &grants, &review, t(at), decision.allowed == Some(true))?;
         }
     }
 
-    /// A list over a stretch holds what the lists at its instants hold, and nothing else.
     #[test]
     fn lists_over_a_stretch_are_those_of_its_instants(
-        timeline in timeline(), review in review(), from in 0..LAST, length in 1..6_i64, cluster_scoped in any::<bool>(),
+        timeline in timeline(),
+        review in review(),
+        from in 0..LAST,
+        length in 1..6_i64,
+        cluster_scoped in any::<bool>(),
     ) {
-        let authorizer = Authorizer::new(timeline);
-        let during = When::During(Interval::new(t(from), t(from + length)));
-        let list = |when| authorizer.who_can(&review.action, &Scope::All, cluster_scoped, when);
-        let whole = list(during);
-        let mut rows = Vec::new();
-        let mut unknown = false;
-        for at in from..from + length {
-            let one = list(When::At(t(at)));
-            prop_assert!(one.rows.iter().chain(&one.named_only).all(|row| row.held.contains(t(at))));
-            unknown |= !one.unknown.is_empty();
-            rows.extend(one.rows);
-        }
-        rows.sort();
-        rows.dedup();
-        let mut all = whole.rows.clone();
-        all.sort();
-        prop_assert!(all.is_sorted() && all.windows(2).all(|pair| pair[0] != pair[1]));
-        prop_assert_eq!(all, rows);
-        prop_assert_eq!(unknown, !whole.unknown.is_empty());
+        stretch_is_its_instants(&Authorizer::new(timeline), &review.action, cluster_scoped, from, from + length)?;
     }
 
-    /// Grants of one chain do not touch: where they could be one, they are.
     #[test]
     fn grants_are_merged_over_versions(timeline in timeline()) {
-        let authorizer = Authorizer::new(timeline);
-        let grants: Vec<Grant> = authorizer.grants().collect();
-        for (place, one) in grants.iter().enumerate() {
-            prop_assert!(!one.held.is_empty());
-            for other in &grants[place + 1..] {
-                let same = (&one.subject, &one.binding, &one.role, &one.rule) == (&other.subject, &other.binding, &other.role, &other.rule);
-                prop_assert!(!same || one.basis != other.basis || one.held.to < other.held.from || other.held.to < one.held.from);
-            }
-        }
-        let again: Vec<Grant> = authorizer.grants().collect();
-        prop_assert_eq!(grants, again);
+        grants_are_apart(&Authorizer::new(timeline).grants().collect::<Vec<_>>())?;
     }
 
-    /// The order in which evidence was read changes nothing.
     #[test]
-    fn answers_do_not_depend_on_the_order_of_evidence(timeline in timeline(), review in review(), at in 0..LAST, turn in any::<Index>()) {
-        let one = Authorizer::new(timeline.clone());
-        let mut turned = timeline;
+    fn answers_do_not_depend_on_the_order_of_evidence(
+        timeline in timeline(),
+        review in review(),
+        at in 0..LAST,
+        turn in any::<Index>(),
+    ) {
+        let mut turned = timeline.clone();
         let (roles, bindings) = (turned.roles.len().max(1), turned.bindings.len().max(1));
         turned.roles.rotate_left(turn.index(roles));
         turned.bindings.rotate_left(turn.index(bindings));
         turned.known_sets.reverse();
-        let other = Authorizer::new(turned);
-        prop_assert_eq!(one.review(&review, t(at)), other.review(&review, t(at)));
-        let when = When::During(Interval::ALWAYS);
-        prop_assert_eq!(one.who_can(&review.action, &Scope::All, false, when), other.who_can(&review.action, &Scope::All, false, when));
-        let any = |_: &SubjectRef| true;
-        prop_assert_eq!(one.rights(SubjectSelector::Matching(&any), when), other.rights(SubjectSelector::Matching(&any), when));
-        prop_assert!(one.grants().eq(other.grants()));
+        answer_the_same(&Authorizer::new(timeline), &Authorizer::new(turned), &review, t(at))?;
     }
-}
-
-fn prop_assert_holds(held: Interval, at: Timestamp) {
-    assert!(held.contains(at));
 }

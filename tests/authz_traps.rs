@@ -641,6 +641,16 @@ fn an_answer_is_as_good_as_its_strongest_chain_and_a_chain_as_its_weakest_link()
 }
 
 #[test]
+fn a_state_of_unknown_basis_is_no_known_state() {
+    let mut cluster = Cluster::new().role("r", pods(&["get"])).binding("b", "ClusterRole/r", &[user("ann")]);
+    cluster.0.roles[0].basis = Basis::Unknown;
+    assert_eq!(ask(&cluster.clone().build(), "ann", &[], "get", "pods", "").allowed, None);
+    assert_eq!(ask(&cluster.clone().build(), "bob", &[], "get", "pods", "").allowed, Some(false));
+    cluster.0.bindings[0].basis = Basis::Unknown;
+    assert_eq!(ask(&cluster.build(), "bob", &[], "get", "pods", "").allowed, None);
+}
+
+#[test]
 fn an_empty_stretch_is_not_answered_with_nobody() {
     let a = Cluster::new().build();
     let answer = a.who_can(&action("get", "pods", ""), &Scope::All, false, When::During(Interval::new(t(5), t(5))));

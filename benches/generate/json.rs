@@ -43,7 +43,7 @@ impl From<&[String]> for Json {
 
 /// Builds an object member by member.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Builder(Object);
+pub(crate) struct Builder(pub(crate) Object);
 
 impl Builder {
     /// Adds a member.

@@ -176,7 +176,9 @@ impl Thing {
     fn metadata(&self, with_managers: bool) -> Json {
         let mut builder = object().with("name", self.name.as_str()).text("namespace", &self.namespace);
         if !self.uid.is_empty() {
-            builder = builder.with("uid", self.uid.as_str()).with("resourceVersion", self.version.to_string());
+            // Without a version it is the answer to a dry run.
+            let version = (self.version > 0).then(|| Json::from(self.version.to_string()));
+            builder = builder.with("uid", self.uid.as_str()).maybe("resourceVersion", version);
             builder = builder.with("creationTimestamp", seconds(self.created));
         }
         if let Content::Namespace(Some(time)) = self.content {

@@ -1,6 +1,19 @@
 //! Answers to questions. One file for each question; every answer is rows with typed columns, the
 //! question as it was understood, and what it rests on. Renderers turn answers into text.
 
+pub mod can;
+pub mod frame;
+pub mod load;
+pub mod question;
+pub mod reviews;
+pub mod rights;
+pub mod show;
+pub mod sources;
+pub mod who_can;
+pub mod who_did;
+
+use std::borrow::Cow;
+
 use crate::model::basis::Basis;
 use crate::model::time::{Interval, Timestamp};
 
@@ -53,10 +66,10 @@ impl From<String> for Value {
 }
 
 /// A column of an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnswerColumn {
     /// Its name, in snake case: the key in JSON and CSV; tables show it in capitals.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Shown by `-o table`; the others only by `wide` and the machine formats.
     pub narrow: bool,
 }
@@ -104,10 +117,10 @@ pub struct Answer {
 
 /// A column of every output.
 pub const fn column(name: &'static str) -> AnswerColumn {
-    AnswerColumn { name, narrow: true }
+    AnswerColumn { name: Cow::Borrowed(name), narrow: true }
 }
 
 /// A column left out of narrow tables.
 pub const fn wide(name: &'static str) -> AnswerColumn {
-    AnswerColumn { name, narrow: false }
+    AnswerColumn { name: Cow::Borrowed(name), narrow: false }
 }

@@ -11,7 +11,8 @@ use crate::model::basis::Basis;
 use crate::model::rbac::PolicyRule;
 use crate::model::time::{Interval, Timestamp};
 
-use super::index::{Binding, Content, Doubt, Given, Role, RoleTarget};
+use super::index::{Binding, Content, Doubt, Given, Role};
+use super::role_ref::RoleTarget;
 use super::stab::Stabs;
 use super::subjects::SubjectRef;
 use super::timeline::Authorizer;
@@ -102,7 +103,8 @@ impl<P: PartialEq, F: Fn(&mut Cutter<P>, Interval, Basis, Moment<'_>)> RoleCutte
 }
 
 impl Authorizer {
-    /// The stretches of a binding in which something is known of it, by subject, role and time, neighbours that say the same made one.
+    /// The stretches of a binding in which something is known of it, by subject, role and time, neighbours that
+    /// say the same made one.
     pub(super) fn stretches(&self, binding: &Binding) -> Vec<Stretch> {
         let mut all = Vec::new();
         for version in self.index.versions_of(binding) {
@@ -164,6 +166,13 @@ impl Authorizer {
             }
         }
     }
+}
+
+/// The stretches of one subject and role at a time, those left out that never touch the window: rows are
+/// only ever merged among these.
+pub(super) fn touching(stretches: &[Stretch], window: Interval) -> impl Iterator<Item = &[Stretch]> {
+    let chunks = stretches.chunk_by(|a, b| a.subject == b.subject && a.role == b.role);
+    chunks.filter(move |chunk| chunk.iter().any(|stretch| stretch.held.overlaps(window)))
 }
 
 /// A row of a list, for making one of neighbours in time that otherwise are equal.

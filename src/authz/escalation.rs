@@ -14,100 +14,15 @@ use crate::model::time::Timestamp;
 
 use super::covers::{TooLarge, uncovered};
 use super::decision::Decision;
-use super::index::{Content, not_found, role_object};
+use super::index::Content;
 use super::matching::ALL;
 use super::objects::RuleRef;
 use super::own_rules::OwnRules;
+use super::role_ref::{not_found, role_object};
 use super::timeline::Authorizer;
 use super::unknown::{Missing, Unknown, reason};
 use super::when::{When, instant};
-
-/// How the object is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WriteVerb {
-    /// `POST`: the request carries no name.
-    Create,
-    /// `PUT`.
-    Update,
-    /// `PATCH`, apply included.
-    Patch,
-}
-
-impl WriteVerb {
-    /// The verb as RBAC spells it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Create => "create",
-            Self::Update => "update",
-            Self::Patch => "patch",
-        }
-    }
-}
-
-/// The object as it would be after the write: the whole result is checked, not the difference.
-#[derive(Clone, Copy, Debug)]
-pub enum Written<'a> {
-    /// A Role.
-    Role {
-        /// Its namespace.
-        namespace: &'a str,
-        /// Its name.
-        name: &'a str,
-        /// Its rules.
-        rules: &'a [PolicyRule],
-    },
-    /// A ClusterRole.
-    ClusterRole {
-        /// Its name.
-        name: &'a str,
-        /// Its rules.
-        rules: &'a [PolicyRule],
-        /// Whether it has selectors in its aggregationRule, now or before the update.
-        aggregated: bool,
-    },
-    /// A RoleBinding.
-    RoleBinding {
-        /// Its namespace.
-        namespace: &'a str,
-        /// Its name.
-        name: &'a str,
-        /// What it gives.
-        role_ref: &'a RoleRef,
-    },
-    /// A ClusterRoleBinding.
-    ClusterRoleBinding {
-        /// Its name.
-        name: &'a str,
-        /// What it gives.
-        role_ref: &'a RoleRef,
-    },
-}
-
-impl Written<'_> {
-    fn place(&self) -> (RbacKind, &str, &str) {
-        match self {
-            Self::Role { namespace, name, .. } => (RbacKind::Role, namespace, name),
-            Self::ClusterRole { name, .. } => (RbacKind::ClusterRole, "", name),
-            Self::RoleBinding { namespace, name, .. } => (RbacKind::RoleBinding, namespace, name),
-            Self::ClusterRoleBinding { name, .. } => (RbacKind::ClusterRoleBinding, "", name),
-        }
-    }
-}
-
-/// Who writes, and what.
-#[derive(Clone, Copy, Debug)]
-pub struct RbacWrite<'a> {
-    /// The user name.
-    pub user: &'a str,
-    /// All groups; nothing is added.
-    pub groups: &'a [String],
-    /// How.
-    pub verb: WriteVerb,
-    /// What.
-    pub object: Written<'a>,
-    /// An update that changes nothing but owner references, finalizers and managed fields.
-    pub housekeeping: bool,
-}
+use super::writes::{RbacWrite, WriteVerb, Written};
 
 /// Whether a write was possible.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -257,7 +172,8 @@ impl Authorizer {
         at: Timestamp,
     ) -> EscalationCheck {
         let at = instant(at);
-        let unknown = |what, held| EscalationCheck::failed(None, Basis::Unknown, reason(vec![Unknown { what, held }]));
+        let unknown =
+            |what, held| EscalationCheck::failed(None, Basis::Unknown, reason(vec![Unknown { what, held }], 0));
         let role = match role_object(binding, &Arc::from(namespace), role_ref) {
             Ok(role) => role,
             Err(error) => return EscalationCheck::failed(Some(false), Basis::Observed, error),
@@ -309,9 +225,9 @@ impl EscalationCheck {
         let possible: Vec<_> = own.known().chain(own.possible.iter().map(RuleRef::rule)).collect();
         let left = uncovered(&known, demanded)?;
         let check = if !own.unknown.is_empty() {
-            Self::failed(None, Basis::Unknown, reason(own.unknown.clone()))
+            Self::failed(None, Basis::Unknown, reason(own.unknown.clone(), 0))
         } else if !own.possible.is_empty() && uncovered(&possible, demanded)?.is_empty() {
-            Self::failed(None, Basis::Unknown, reason(own.doubts.clone()))
+            Self::failed(None, Basis::Unknown, reason(own.doubts.clone(), 0))
         } else {
             let lacking = format!("{} of the permissions that would be handed out are not held", left.len());
             Self::failed(Some(false), basis.weakest(own.rests_on), lacking)

@@ -8,8 +8,9 @@ use crate::model::rbac::PolicyRule;
 use crate::model::time::Interval;
 
 use super::chains::{Cutter, Held, Moment, RoleCutter, Stretch, merge};
-use super::index::{Binding, RoleTarget};
+use super::index::Binding;
 use super::objects::{GrantScope, ObjectRef, RuleRef};
+use super::role_ref::RoleTarget;
 use super::subjects::SubjectRef;
 use super::timeline::Authorizer;
 

@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use crate::history::state::{BindingState, BindingVersion, RoleState, RoleVersion};
 use crate::model::basis::Basis;
-use crate::model::rbac::{PolicyRule, RBAC_GROUP, RbacKind, RoleRef, Subject};
+use crate::model::rbac::{PolicyRule, RbacKind, RoleRef, Subject};
 use crate::model::time::{Interval, Timestamp};
 
 use super::objects::ObjectRef;
-use super::quote::go_quote;
+use super::role_ref::{NeverResolves, RoleTarget, role_object};
 use super::sieve::Sieve;
 use super::subjects::SubjectRef;
 
@@ -72,23 +72,6 @@ pub(super) enum Given {
     Role { role: RoleTarget, subjects: Option<Arc<[SubjectRef]>>, doubt: Doubt },
     /// It cannot be told, and this is why.
     Unknown(Arc<str>),
-}
-
-/// What a roleRef leads to.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum RoleTarget {
-    /// Place of the role.
-    Role(usize),
-    /// A reference that no role can ever satisfy.
-    Never(Arc<NeverResolves>),
-}
-
-/// A reference that no role can ever satisfy, with the authorizer's error about it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct NeverResolves {
-    pub(super) kind: String,
-    pub(super) name: String,
-    pub(super) error: String,
 }
 
 /// Names that are said again and again, kept once.
@@ -212,23 +195,6 @@ impl Role {
         let after = self.versions.partition_point(|v| v.held.from <= at);
         self.versions.get(after.checked_sub(1)?).filter(|v| v.held.contains(at))
     }
-}
-
-/// The API server's error about a role that is not there.
-pub(super) fn not_found(kind: RbacKind, name: &str) -> String {
-    format!("{}.{RBAC_GROUP} {} not found", kind.as_str().to_lowercase(), go_quote(name))
-}
-
-/// The role that a roleRef means, or the authorizer's error. A Role is looked up in the binding's
-/// namespace; a ClusterRoleBinding has none, so its reference to a Role never resolves.
-pub(super) fn role_object(binding: RbacKind, namespace: &Arc<str>, role_ref: &RoleRef) -> Result<ObjectRef, String> {
-    let kind = match RbacKind::from_kind(&role_ref.kind) {
-        Some(RbacKind::ClusterRole) => RbacKind::ClusterRole,
-        Some(RbacKind::Role) if binding == RbacKind::RoleBinding => RbacKind::Role,
-        Some(RbacKind::Role) => return Err(not_found(RbacKind::Role, &role_ref.name)),
-        _ => return Err(format!("unsupported role reference kind: {}", go_quote(&role_ref.kind))),
-    };
-    Ok(ObjectRef::new(kind, Arc::clone(namespace), Arc::from(role_ref.name.as_str())))
 }
 
 /// What is known of an object that may not have existed is at least assumed; the doubt itself is kept apart.

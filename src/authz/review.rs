@@ -13,23 +13,33 @@ use crate::model::review::AccessReview;
 use crate::model::time::{Interval, Timestamp};
 
 use super::decision::{Chain, Decision};
-use super::index::{Binding, Given, Version, not_found};
+use super::index::{Binding, Given, Version};
 use super::lookup::Hit;
 use super::objects::RuleRef;
+use super::role_ref::not_found;
 use super::sieve::Probe;
 use super::timeline::{Authorizer, RoleAt};
-use super::unknown::{Missing, Unknown, reason};
+use super::unknown::{Missing, SPELLED_OUT, Unknown, reason};
 use super::when::When;
 
 /// What has been found while looking at the matching bindings. Stays free of allocation as long as
 /// all is known and nothing allows.
+#[derive(Default)]
 struct Tally {
     /// Known chains: the binding version and subject, the rule, and the role's stretch.
     allowing: Vec<(Hit, usize)>,
     dangling: Vec<(usize, String)>,
     unknown: Vec<Unknown>,
-    /// The weakest of what was looked at and did not allow.
-    basis: Basis,
+    /// Binding versions of which nothing is known.
+    opaque: Vec<usize>,
+    /// What was looked at and did not allow, for the weakest basis among it.
+    weakest: Option<Basis>,
+}
+
+impl Tally {
+    fn rest_on(&mut self, basis: Basis) {
+        self.weakest = self.weakest.max(Some(basis));
+    }
 }
 
 impl Authorizer {
@@ -37,8 +47,7 @@ impl Authorizer {
     pub fn review(&self, review: &AccessReview, at: Timestamp) -> Decision {
         let AccessReview { user, groups, action } = review;
         let (namespace, window, probe) = (action.namespace(), When::At(at).window(), Probe::new(action));
-        let mut tally =
-            Tally { allowing: Vec::new(), dangling: Vec::new(), unknown: Vec::new(), basis: Basis::Observed };
+        let mut tally = Tally::default();
         self.lookup.matching(user, groups, namespace, window, |hit| {
             self.weigh(hit.version, Some(hit), &probe, window.from, &mut tally);
         });
@@ -47,12 +56,12 @@ impl Authorizer {
         }
         self.lookup.open(namespace, window, |place| self.weigh(place, None, &probe, window.from, &mut tally));
         let sets = self.unseen_bindings(namespace, window, &mut tally.unknown);
-        if !tally.unknown.is_empty() {
-            return Decision::unknown(reason(tally.unknown));
+        if !tally.unknown.is_empty() || !tally.opaque.is_empty() {
+            return Decision::unknown(self.unknown_reason(tally.unknown, tally.opaque));
         }
         tally.dangling.sort_unstable();
         let errors: Vec<String> = tally.dangling.into_iter().map(|(_, error)| error).collect();
-        Decision::refused(tally.basis.weakest(sets), &errors)
+        Decision::refused(tally.weakest.unwrap_or(sets).weakest(sets), &errors)
     }
 
     /// The API server's answer, as far as it is made of the privileged group and RBAC: members of
@@ -68,7 +77,7 @@ impl Authorizer {
     fn weigh(&self, place: usize, hit: Option<Hit>, probe: &Probe<'_>, at: Timestamp, tally: &mut Tally) {
         let Some((binding, version)) = self.version(place) else { return };
         let Given::Role { role, doubt, .. } = &version.state else {
-            return tally.unknown.extend(self.unknown_version(place));
+            return tally.opaque.push(place);
         };
         let Some(role) = self.role_at(role, at) else { return };
         let certain = hit.filter(|_| doubt.is_none());
@@ -81,9 +90,9 @@ impl Authorizer {
                 tally.allowing.extend(certain.map(|hit| (hit, rule)));
             }
             (RoleAt::Rules { basis, .. }, None) | (RoleAt::Absent { basis, .. }, _) => {
-                tally.basis = tally.basis.weakest(version.basis).weakest(*basis);
+                tally.rest_on(version.basis.weakest(*basis));
             }
-            (RoleAt::Never(_), _) => tally.basis = tally.basis.weakest(version.basis),
+            (RoleAt::Never(_), _) => tally.rest_on(version.basis),
             _ => doubts(binding, version, &role, at, |unknown| tally.unknown.push(unknown)),
         }
         if certain.is_some()
@@ -91,6 +100,14 @@ impl Authorizer {
         {
             tally.dangling.push((place, error));
         }
+    }
+
+    /// Names what is unknown; of many opaque bindings only as many as a reason spells out.
+    fn unknown_reason(&self, mut unknown: Vec<Unknown>, mut opaque: Vec<usize>) -> String {
+        opaque.sort_unstable();
+        let (spelled, counted) = opaque.split_at(opaque.len().min(SPELLED_OUT));
+        unknown.extend(spelled.iter().filter_map(|place| self.unknown_version(*place)));
+        reason(unknown, counted.len())
     }
 
     /// The chains in the authorizer's order, one for each binding, its first matching subject named.

@@ -8,10 +8,11 @@ use crate::model::basis::Basis;
 use crate::model::rbac::RbacKind;
 use crate::model::time::Interval;
 
-use super::chains::{Cutter, Held, Moment, RoleCutter, Stretch, merge};
+use super::chains::{Cutter, Held, Moment, Piece, RoleCutter, Stretch, merge, touching};
 use super::completeness::Completeness;
-use super::index::{Binding, RoleTarget};
+use super::index::Binding;
 use super::objects::{GrantScope, ObjectRef, RoleName, RuleRef};
+use super::role_ref::RoleTarget;
 use super::subjects::SubjectRef;
 use super::timeline::Authorizer;
 use super::unknown::Unknown;
@@ -115,15 +116,18 @@ impl Authorizer {
         let mut rows = Vec::new();
         for binding in &self.index.bindings {
             sure.needs_binding(self, binding);
-            for stretch in &self.stretches(binding) {
-                match &stretch.subject {
-                    Some(subject) if !selector.selects(subject) => {}
-                    subject => self.rights_of(binding, stretch, subject.as_ref(), &mut cutter, &mut sure, &mut rows),
+            for chunk in touching(&self.stretches(binding), window) {
+                let mut own = Vec::new();
+                for stretch in chunk {
+                    match &stretch.subject {
+                        Some(subject) if !selector.selects(subject) => {}
+                        subject => self.rights_of(binding, stretch, subject.as_ref(), &mut cutter, &mut sure, &mut own),
+                    }
                 }
+                merge(&mut own);
+                rows.extend(own.into_iter().filter(|row: &Right| row.held.overlaps(window)));
             }
         }
-        merge(&mut rows);
-        rows.retain(|row: &Right| row.held.overlaps(window));
         rows.sort_by(|a, b| {
             let place = |r: &Right| (rule_index(&r.gives), r.held, r.basis);
             (&a.subject, &a.scope, &a.binding, &a.role)
@@ -156,30 +160,9 @@ impl Authorizer {
             return push(Gives::Nobody, stretch.basis, stretch.held);
         }
         cutter.pieces(self, &stretch.role).overlapping(stretch.held, |held, piece| {
-            let (both, basis) = (stretch.held.intersect(held), stretch.basis.weakest(piece.basis));
-            match (piece.payload.clone(), &stretch.doubt, object) {
-                (Gives::UnknownRules(why), _, Some(object)) => {
-                    sure.unknown_rules(object, stretch.held, held, &why);
-                    push(Gives::UnknownRules(why), Basis::Unknown, both);
-                }
-                (Gives::UnseenRole, _, Some(object)) => {
-                    sure.unseen_role(object, stretch.held, held);
-                    push(Gives::UnseenRole, Basis::Unknown, both);
-                }
-                (Gives::MaybeRule(rule, why), doubt, Some(object)) => {
-                    sure.doubtful((&binding.object, stretch.held, doubt), (object, held, &Some(Arc::clone(&why))));
-                    push(Gives::MaybeRule(rule, why), Basis::Unknown, both);
-                }
-                (Gives::Rule(rule), doubt @ Some(why), Some(object)) => {
-                    sure.doubtful((&binding.object, stretch.held, doubt), (object, held, &None));
-                    push(Gives::MaybeRule(rule, Arc::clone(why)), Basis::Unknown, both);
-                }
-                // A binding that may not have existed and would give nothing is no row.
-                (_, Some(_), _) => sure.rests_on(both, basis),
-                (gives, None, _) => {
-                    sure.rests_on(both, basis);
-                    push(gives, basis, both);
-                }
+            note(sure, binding, stretch, object, held, piece);
+            if let Some((gives, basis)) = given(stretch, piece) {
+                push(gives, basis, stretch.held.intersect(held));
             }
         });
     }
@@ -198,6 +181,38 @@ impl Authorizer {
                 Some((RoleName { kind, namespace: Arc::from(""), name }, None))
             }
         }
+    }
+}
+
+/// What comes of a role piece through a binding stretch. A binding that may not have existed and would give
+/// nothing is no row.
+fn given(stretch: &Stretch, piece: &Piece<Gives>) -> Option<(Gives, Basis)> {
+    match (&piece.payload, &stretch.doubt) {
+        (gives @ (Gives::UnknownRules(_) | Gives::UnseenRole | Gives::MaybeRule(..)), _) => {
+            Some((gives.clone(), Basis::Unknown))
+        }
+        (Gives::Rule(rule), Some(why)) => Some((Gives::MaybeRule(rule.clone(), Arc::clone(why)), Basis::Unknown)),
+        (_, Some(_)) => None,
+        (gives, None) => Some((gives.clone(), stretch.basis.weakest(piece.basis))),
+    }
+}
+
+/// Notes what the list rests on, or lacks, by a role piece through a binding stretch.
+fn note(
+    sure: &mut Completeness,
+    binding: &Binding,
+    stretch: &Stretch,
+    role: Option<&ObjectRef>,
+    held: Interval,
+    piece: &Piece<Gives>,
+) {
+    let given = (&binding.object, stretch.held, &stretch.doubt);
+    match (&piece.payload, role) {
+        (Gives::UnknownRules(why), Some(role)) => sure.unknown_rules(role, stretch.held, held, why),
+        (Gives::UnseenRole, Some(role)) => sure.unseen_role(role, stretch.held, held),
+        (Gives::MaybeRule(_, why), Some(role)) => sure.doubtful(given, (role, held, &Some(Arc::clone(why)))),
+        (Gives::Rule(_), Some(role)) if stretch.doubt.is_some() => sure.doubtful(given, (role, held, &None)),
+        _ => sure.rests_on(stretch.held.intersect(held), piece.basis),
     }
 }
 

@@ -98,7 +98,11 @@ mod tests {
         #[test]
         fn nothing_that_matches_is_held_back(
             lists in (words(), words(), words(), words()),
-            verb in "[ab*]{0,2}", group in "[ab*]{0,2}", resource in "[ab*]{0,2}", subresource in "[ab*/]{0,2}", url in any::<bool>(),
+            verb in "[ab*]{0,2}",
+            group in "[ab*]{0,2}",
+            resource in "[ab*]{0,2}",
+            subresource in "[ab*/]{0,2}",
+            url in any::<bool>(),
         ) {
             let (verbs, api_groups, resources, non_resource_urls) = lists;
             let rule = PolicyRule { verbs, api_groups, resources, non_resource_urls, ..PolicyRule::default() };

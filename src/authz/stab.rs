@@ -94,7 +94,8 @@ mod tests {
             stabs.overlapping(window, |held, i| found.push((held, *i)));
             prop_assert!(found.is_sorted_by_key(|(held, _)| held.from));
             found.sort_by_key(|(_, i)| *i);
-            let all: Vec<_> = stretches.iter().enumerate().filter(|(_, s)| s.overlaps(window)).map(|(i, s)| (*s, i)).collect();
+            let places = stretches.iter().enumerate();
+            let all: Vec<_> = places.filter(|(_, s)| s.overlaps(window)).map(|(i, s)| (*s, i)).collect();
             prop_assert_eq!(found, all);
         }
     }

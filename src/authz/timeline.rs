@@ -8,10 +8,11 @@ use crate::model::basis::Basis;
 use crate::model::rbac::{PolicyRule, RbacKind};
 use crate::model::time::{Interval, Timestamp};
 
-use super::index::{Binding, Content, Index, NeverResolves, Role, RoleTarget, Version};
+use super::index::{Binding, Content, Index, Role, Version};
 use super::known::KnownSets;
 use super::lookup::Lookup;
 use super::objects::ObjectRef;
+use super::role_ref::{NeverResolves, RoleTarget};
 use super::sieve::Sieve;
 
 /// Answers what RBAC allowed, at any instant, for one cluster.

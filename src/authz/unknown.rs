@@ -130,10 +130,10 @@ impl fmt::Display for Listed<'_> {
 }
 
 /// How many unknown things a reason spells out before it only counts them.
-const SPELLED_OUT: usize = 3;
+pub(super) const SPELLED_OUT: usize = 3;
 
-/// One reason out of all that is unknown, sorted, without repetition.
-pub(super) fn reason(mut unknown: Vec<Unknown>) -> String {
+/// One reason out of what is unknown, sorted, without repetition, and so many things besides.
+pub(super) fn reason(mut unknown: Vec<Unknown>, besides: usize) -> String {
     unknown.sort_unstable();
     unknown.dedup();
     let mut text = String::new();
@@ -141,7 +141,7 @@ pub(super) fn reason(mut unknown: Vec<Unknown>) -> String {
         text.push_str(if place == 0 { "" } else { "; " });
         text.push_str(&one.to_string());
     }
-    let more = unknown.len().saturating_sub(SPELLED_OUT);
+    let more = unknown.len().saturating_sub(SPELLED_OUT).saturating_add(besides);
     if more > 0 {
         text.push_str(&format!("; and {more} more"));
     }

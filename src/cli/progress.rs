@@ -1,8 +1,8 @@
 //! Progress bars on stderr, the binary's side of [`Progress`]. One bar for all steps of a task: a step takes the
 //! bar over, and the end clears it, so that what stays on the terminal is the answer alone.
 //!
-//! Counting is atomic adds; indicatif draws at most twenty times a second. A slow ticker keeps the bar alive
-//! through steps that count nothing.
+//! Counting is atomic adds; drawing happens on indicatif's ticker thread, four times a second, so a step that
+//! counts nothing still shows life and a hot loop never waits for the terminal.
 
 use std::fmt;
 use std::io::IsTerminal as _;
@@ -15,14 +15,14 @@ use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, Prog
 use crate::model::progress::Progress;
 use crate::render::escape;
 
-/// A step of known size.
-const SIZED: &str =
-    "{spinner} {wide_msg}  [{bar:24}]  {binary_bytes}/{binary_total_bytes}  {binary_bytes_per_sec}{rows}  eta {eta}";
+/// A step of known size. Two lines, for file names are long and the counts must still fit in 80 columns.
+const SIZED: &str = "{spinner} {wide_msg}\n  [{wide_bar}]  {binary_bytes}/{binary_total_bytes}  \
+                     {binary_bytes_per_sec}{rows}  eta {eta}";
 
 /// A step of unknown size.
-const UNSIZED: &str = "{spinner} {wide_msg}  {binary_bytes}  {binary_bytes_per_sec}{rows}  {elapsed}";
+const UNSIZED: &str = "{spinner} {wide_msg}\n  {binary_bytes}  {binary_bytes_per_sec}{rows}  {elapsed}";
 
-/// How often a bar shows life without news.
+/// How often a bar is drawn.
 const TICK: Duration = Duration::from_millis(250);
 
 /// Progress bars on stderr.
@@ -109,7 +109,7 @@ mod tests {
     use std::io;
     use std::sync::Mutex;
 
-    /// A terminal of 120 columns: what was written, and the line that is on it now.
+    /// A terminal of 120 columns: what was written, and what is on it now.
     #[derive(Clone, Debug, Default)]
     struct Screen(Arc<Mutex<(String, String)>>);
 
@@ -173,7 +173,7 @@ mod tests {
         bars.rows(34);
         bars.bar.force_draw();
         let line = screen.now();
-        for part in ["reading audit.log", "[============>           ]", "2.00 KiB/4.00 KiB", "/s  1,234 rows  eta "] {
+        for part in ["reading audit.log", "  [=", "=>  ", "2.00 KiB/4.00 KiB", "/s  1,234 rows  eta "] {
             assert!(line.contains(part), "`{part}` is not in `{line}`");
         }
         bars.finish();

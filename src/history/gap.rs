@@ -147,7 +147,9 @@ impl Gaps<'_> {
         if !reach.full {
             self.emit(reach.from, reach.onwards, state, Basis::Observed);
             let why = format!("it was gone by {}, and the log does not cover when it went", reach.to);
-            let gone = if matches!(point.mark, Mark::Unseen(_)) { point.hi } else { reach.backwards };
+            // A list takes its time; without a log the object may have gone while it was being read.
+            let listed = matches!(point.mark, Mark::Unseen(_)) && reach.backwards == reach.to;
+            let gone = if listed { point.hi } else { reach.backwards };
             self.emit(reach.onwards, gone, &Arc::new(state.doubted(why)), Basis::Unknown);
             return;
         }
@@ -277,8 +279,13 @@ impl Gaps<'_> {
             Relation::Differs => {
                 let held = if held > reach.onwards { held } else { reach.backwards };
                 let why = format!("it was changed between {} and {}, where the log has a gap", reach.onwards, held);
+                let between = if old.uid.is_some() && old.uid == seen.uid {
+                    old.changed(&old.origin, why)
+                } else {
+                    State::blank(&old.origin, false, why)
+                };
                 self.emit(reach.from, reach.onwards, old, Basis::Observed);
-                self.emit(reach.onwards, held, &Arc::new(old.changed(&old.origin, why)), Basis::Unknown);
+                self.emit(reach.onwards, held, &Arc::new(between), Basis::Unknown);
                 self.emit(held, reach.to, seen, Basis::Observed);
             }
         }
@@ -332,7 +339,7 @@ impl Gaps<'_> {
             self.key, reach.to, reach.from
         );
         self.report(arrival.point.from(), arrival.point, message.clone(), reach.to);
-        let doubted = Arc::new(arrival.state.doubted(message));
+        let doubted = Arc::new(State::blank(&arrival.state.origin, false, message));
         let known = if reach.full { reach.to } else { reach.backwards };
         self.emit(reach.from, known, &doubted, Basis::Unknown);
         self.emit(known, reach.to, &arrival.state, Basis::Observed);
@@ -351,9 +358,12 @@ impl Gaps<'_> {
                 let finding = contradiction(Severity::Medium, "unlogged-object", message, born, [arrival.point.from(); 2]);
                 self.findings.push(Finding { witnesses: vec![arrival.point.from().clone()], ..finding });
             }
-            return self.arrive(born.max(reach.floor), reach.to, arrival, !missing);
+            // As far as the log covers it was still absent.
+            let covered = absent && !missing && reach.onwards > reach.from;
+            let since = if covered { reach.onwards } else { reach.floor };
+            return self.arrive(born.max(since), reach.to, arrival, !missing);
         }
-        let doubted = Arc::new(new.doubted("when it was created is not known"));
+        let doubted = Arc::new(State::blank(&new.origin, false, "when it was created is not known"));
         if absent && reach.full {
             let message = format!("{} is there at {}, and the log shows no creation after {}", self.key, reach.to, reach.from);
             self.report(arrival.point.from(), arrival.point, message, reach.to);
@@ -371,26 +381,29 @@ impl Gaps<'_> {
     /// The object from its creation (or from where else it is known to be there) to the end of the gap.
     fn arrive(&mut self, from: Timestamp, to: Timestamp, arrival: &Arrival<'_>, trusted: bool) {
         let new = &arrival.state;
-        let sure = new.created.map_or(from, |b| b.plus_micros(SECOND)).max(from).min(to);
-        let early = new.doubted("its creation is known to the second only");
-        self.emit(from, sure, &Arc::new(early), Basis::Unknown);
-        if arrival.seen.is_none() {
-            return self.emit(sure, to, new, Basis::Observed);
-        }
+        let reached = if trusted { self.kin.cover.backwards(to).max(from) } else { to };
+        // Where the log shows no creation it was there already.
+        let sure = new.created.map_or(from, |b| b.plus_micros(SECOND)).max(from).min(reached);
         let written = arrival.written(self);
-        let covered = if trusted { self.kin.cover.backwards(to).max(sure) } else { to };
+        let covered = reached.max(sure);
         let missed = trusted && covered < to && later_write(written, covered);
         if missed {
             let message = format!("{} was changed at {}, where the log shows no such change", self.key, written.unwrap_or(to));
             self.report(arrival.point.from(), arrival.point, message, to);
         }
         let held = written.unwrap_or(covered).max(sure).min(to);
-        let held = if missed { held } else { held.min(covered) };
-        if later_write(written, new.created.unwrap_or(Timestamp::MAX)) {
-            let why = format!("it was changed in the second before {held}, and what it was before is not known");
-            self.emit(sure, held, &Arc::new(new.changed(&new.origin, why)), Basis::Unknown);
-        } else {
-            self.emit(sure, held, new, Basis::Assumed);
+        let held = if missed || arrival.seen.is_none() { held } else { held.min(covered) };
+        let changed = later_write(written, new.created.unwrap_or(Timestamp::MAX));
+        let why = format!("it was changed before {held}, and what it was before is not known");
+        let before = Arc::new(new.changed(&new.origin, why));
+        // A log that missed the creation may have missed changes as well.
+        let doubtful = changed || !trusted || missed;
+        let early = if doubtful && held > sure { &before } else { new };
+        self.emit(from, sure, &Arc::new(early.doubted("its creation is known to the second only")), Basis::Unknown);
+        match arrival.seen {
+            None => return self.emit(sure, to, new, Basis::Observed),
+            Some(_) if changed => self.emit(sure, held, &before, Basis::Unknown),
+            Some(_) => self.emit(sure, held, new, Basis::Assumed),
         }
         self.emit(held, to, new, Basis::Observed);
     }

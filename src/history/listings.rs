@@ -112,6 +112,7 @@ impl Lists {
         points: Vec<Point>,
         namespace: &str,
         seen: &HashSet<(Timestamp, Timestamp)>,
+        flights: &Flights,
         cover: &Cover,
     ) -> Vec<Point> {
         let mut line = Vec::with_capacity(points.len().saturating_add(1));
@@ -123,7 +124,7 @@ impl Lists {
                 _ => point.lo,
             };
             let after = since.unwrap_or(Timestamp::MIN);
-            let test = |l: &List| !seen.contains(&(l.from, l.to)) && !(l.supposed && cover.full(after, l.from));
+            let test = |l: &List| speaks(l, seen, flights) && !(l.supposed && cover.full(after, l.from));
             let first = since.and_then(|s| self.first(namespace, s, until, test));
             let last = self.last(namespace, after, until, test);
             line.extend(first.map(absent));
@@ -132,10 +133,36 @@ impl Lists {
             line.push(point);
         }
         if let Some(since) = since {
-            let test = |l: &List| !seen.contains(&(l.from, l.to)) && !(l.supposed && cover.full(since, l.from));
+            let test = |l: &List| speaks(l, seen, flights) && !(l.supposed && cover.full(since, l.from));
             line.extend(self.first(namespace, since, Timestamp::MAX, test).map(absent));
         }
         line
+    }
+}
+
+/// Whether a list tells of an absence: the name is not in it, and no deletion of many was under way.
+fn speaks(list: &List, seen: &HashSet<(Timestamp, Timestamp)>, flights: &Flights) -> bool {
+    !seen.contains(&(list.from, list.to)) && !flights.meet(list.from, list.to)
+}
+
+/// Stretches in which deletions of many were under way, by beginning, each with the latest end up to there.
+#[derive(Debug, Default)]
+pub(super) struct Flights(Vec<(Timestamp, Timestamp)>);
+
+impl Flights {
+    pub(super) fn new(mut stretches: Vec<(Timestamp, Timestamp)>) -> Self {
+        stretches.sort_unstable();
+        let mut latest = Timestamp::MIN;
+        for (_, end) in &mut stretches {
+            latest = latest.max(*end);
+            *end = latest;
+        }
+        Self(stretches)
+    }
+
+    fn meet(&self, from: Timestamp, to: Timestamp) -> bool {
+        let begun = self.0.partition_point(|(begin, _)| *begin <= to);
+        begun.checked_sub(1).and_then(|i| self.0.get(i)).is_some_and(|(_, latest)| *latest > from)
     }
 }
 

@@ -59,41 +59,41 @@ fn onto_whole(prior: &Body, patch: &Value, act: &Act, kind: &KindOf) -> Option<S
         group: &kind.group,
         kind: &kind.kind,
         request_uri: &act.hints.request_uri,
-        user_agent: &act.hints.user_agent,
+        user_agent: Some(act.hints.user_agent.as_str()).filter(|agent| !agent.is_empty()),
     };
     let result = apply(&prior, patch, &context).ok()?;
-    let body = body_of(result.object, kind)?;
-    if result.certain {
+    let body = body_of(&result.object, kind)?;
+    let others = result.alternatives.iter().map(|(_, object)| body_of(object, kind)).collect::<Option<Vec<_>>>()?;
+    let alike = |other: &Arc<Body>| body.agrees(other, kind.rbac) && body.labels() == other.labels();
+    if others.iter().all(alike) {
         return Some(derived(&body, act));
     }
-    let other = body_of(result.alternative?, kind)?;
-    if body.agrees(&other, kind.rbac) {
-        return Some(derived(&body, act));
+    let why = format!("{} is a patch that can be read in several ways, with different results", act.origin);
+    let mut state = State::blank(&act.origin, true, why);
+    state.basis = Basis::Derived;
+    if kind.rbac.is_some() {
+        let shared = others.iter().try_fold(Parts::of(&body)?, |shared, other| Some(common(shared, Parts::of(other)?)))?;
+        state.what = What::Parts(shared);
     }
-    let why = format!("{} is a patch that can be read in two ways, with different results", act.origin);
-    let (one, two) = (Parts::of(&body)?, Parts::of(&other)?);
+    Some(state)
+}
+
+/// What both hold alike.
+fn common(one: Parts, two: Parts) -> Parts {
     let same = |a: Option<Arc<str>>, b: Option<Arc<str>>| a.filter(|a| b.is_some_and(|b| *a == b));
-    let parts = Parts {
+    Parts {
         rules: same(one.rules, two.rules),
         role_ref: same(one.role_ref, two.role_ref),
         subjects: same(one.subjects, two.subjects),
-    };
-    let mut state = State::blank(&act.origin, true, why);
-    state.what = What::Parts(if kind.rbac.is_some() { parts } else { Parts::default() });
-    state.basis = Basis::Derived;
-    Some(state)
+    }
 }
 
 fn derived(body: &Arc<Body>, act: &Act) -> State {
     State::whole(body, &act.origin).at_best(Basis::Derived)
 }
 
-/// The object as text again, without the bookkeeping that the server has renewed meanwhile.
-fn body_of(mut object: Value, kind: &KindOf) -> Option<Arc<Body>> {
-    if let Some(meta) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-        meta.remove("resourceVersion");
-    }
-    let text: Arc<str> = Arc::from(serde_json::to_string(&object).ok()?);
+fn body_of(object: &Value, kind: &KindOf) -> Option<Arc<Body>> {
+    let text: Arc<str> = Arc::from(serde_json::to_string(object).ok()?);
     match read(&text, &kind.kind) {
         Read::Object(body) => Some(body),
         _ => None,

@@ -1,6 +1,6 @@
 //! The whole of it: evidence in, history out.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use crate::model::finding::{Finding, Severity};
@@ -10,21 +10,22 @@ use crate::model::resource::Catalogue;
 use crate::model::time::{Interval, Timestamp};
 
 use super::aggregate;
+use super::body::is_role;
 use super::build::{ghost, spans, start, versions};
 use super::cover::Cover;
 use super::evidence::Evidence;
-use super::fold::{Kindred, refold};
+use super::fold::Kindred;
 use super::gap::{Gaps, Span, Unnamed};
 use super::gather::{Birth, Bucket, Gathered, KindOfResource, gather};
 use super::know::Origin;
 use super::line::Line;
-use super::listings::{self, AllLists};
+use super::listings::{self, AllLists, Flights};
 use super::order;
 use super::place::{settle, weave};
 use super::request::{Request, fold as fold_requests};
-use super::sets::Sets;
+use super::sets::{Hole, Sets};
 use super::step::KindOf;
-use super::sweep::{self, Reaches, Turn};
+use super::sweep::{self, Reaches, Turn, acquit, refold};
 use super::version::{History, ObjectVersion};
 
 /// Rebuilds the history of all objects from the evidence of one cluster. The order of the evidence does not matter.
@@ -53,9 +54,13 @@ pub fn rebuild_with(evidence: &Evidence, kind_of: &dyn Fn(&str, &str) -> Option<
     let cover = Cover::new(&evidence.log);
     let genesis = gathered.genesis.and_then(|t| cover.around(t)).filter(|_| logged.rbac);
     let scene = Scene { dawn: dawn(evidence, &requests), cover, none: Cover::default(), logged, genesis, lists };
-    scene.all(gathered, &mut history);
+    let mut holes = Vec::new();
+    let namespaced = |b: &&Bucket| b.kind.rbac.is_some_and(RbacKind::namespaced);
+    let namespaces: BTreeSet<Arc<str>> =
+        gathered.buckets.values().filter(namespaced).map(|b| Arc::clone(&b.namespace)).collect();
+    scene.all(gathered, &mut history, &mut holes);
     history.versions.sort_by(|a, b| (&a.key, a.held, &a.from).cmp(&(&b.key, b.held, &b.from)));
-    history.known_sets = scene.sets().known();
+    history.known_sets = scene.sets().known(&holes, &namespaces);
     history.findings.sort_by(|a, b| (a.at, a.code, &a.message).cmp(&(b.at, b.code, &b.message)));
     history.findings.dedup();
     history
@@ -150,7 +155,7 @@ impl Scene {
         Sets { cover, genesis: self.genesis, lists: &self.lists, dawn: self.dawn }
     }
 
-    fn all(&self, gathered: Gathered, history: &mut History) {
+    fn all(&self, gathered: Gathered, history: &mut History, holes: &mut Vec<Hole>) {
         let spaces = gathered.spaces;
         for bucket in gathered.buckets.into_values() {
             let endings = if bucket.namespace.is_empty() { Vec::new() } else { spaces.endings(&bucket.namespace) };
@@ -159,7 +164,11 @@ impl Scene {
             self.recompute(&mut folded);
             self.write(&mut folded, history);
             if let Some(kind) = folded.kind.rbac {
-                self.ghosts(kind, &folded, history);
+                let ghosts = self.ghosts(kind, &folded);
+                // A role is looked up by name, and a nameless one may have had any.
+                let nameless = ghosts.iter().filter(|_| is_role(kind));
+                holes.extend(nameless.map(|g| (kind, Arc::clone(&folded.namespace), g.held)));
+                history.versions.extend(ghosts);
             }
         }
     }
@@ -170,6 +179,7 @@ impl Scene {
         let kin = self.kin(&kind);
         let genesis = self.genesis(&kind);
         let lists = self.lists.get(&(Arc::clone(&kind.group), Arc::clone(&kind.kind)));
+        let flights = Flights::new(bucket.sweeps.iter().map(|s| (s.begun, s.when)).collect());
         let mut lines = Vec::with_capacity(bucket.raws.len());
         for mut raw in bucket.raws {
             let key = ObjectKey {
@@ -186,11 +196,15 @@ impl Scene {
             let run = start(&line, genesis);
             line.points = weave(raw.acts, raw.seen, exact, &run, &line.key, kin, findings);
             if let Some(lists) = lists {
-                line.points = lists.absences(line.points, &bucket.namespace, &windows, kin.cover);
+                line.points = lists.absences(line.points, &bucket.namespace, &windows, &flights, kin.cover);
             }
             lines.push(line);
         }
-        let lines = sweep::fold(lines, &turns, |line| start(line, genesis), kin);
+        let mut lines = sweep::fold(lines, &turns, |line| start(line, genesis), kin);
+        for line in &mut lines {
+            let run = start(line, genesis);
+            acquit(line, run, kin);
+        }
         Folded { kind, namespace: bucket.namespace, lines, turns, births: Births::new(bucket.births) }
     }
 
@@ -237,7 +251,7 @@ impl Scene {
 
     /// Objects that are known by their traces only: created under a name that the log does not show, or taken by a
     /// deletion that does not say what it took.
-    fn ghosts(&self, kind: RbacKind, folded: &Folded, history: &mut History) {
+    fn ghosts(&self, kind: RbacKind, folded: &Folded) -> Vec<ObjectVersion> {
         let sets = self.sets();
         let mut ghosts: BTreeMap<String, Vec<ObjectVersion>> = BTreeMap::new();
         let mut add = |prefix: &str, from: Timestamp, to: Timestamp, origin: &Origin, why: String| {
@@ -252,10 +266,12 @@ impl Scene {
                 ghosts.entry(name).or_default().push(ghost(key, Interval::new(from, to), origin, why));
             }
         };
+        let emptied: Vec<Timestamp> =
+            folded.turns.iter().filter(|t| matches!(t.reach, Reaches::All)).map(|t| t.when).collect();
         let shown = |t| sets.shown_by(kind, &folded.namespace, t).unwrap_or(Timestamp::MAX);
         for birth in folded.births.left() {
-            let emptied = folded.turns.iter().find(|t| matches!(t.reach, Reaches::All) && t.when >= birth.when);
-            let to = shown(birth.when).min(emptied.map_or(Timestamp::MAX, |t| t.when));
+            let next = emptied.get(emptied.partition_point(|t| *t < birth.when));
+            let to = shown(birth.when).min(next.copied().unwrap_or(Timestamp::MAX));
             let why = format!("{} gave it a name that the log does not show", birth.origin);
             add(&birth.prefix, birth.when, to, &birth.origin, why);
         }
@@ -267,9 +283,7 @@ impl Scene {
                 add("", since, to, &turn.origin, why);
             }
         }
-        for versions in ghosts.into_values() {
-            history.versions.extend(apart(versions));
-        }
+        ghosts.into_values().flat_map(apart).collect()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Where the set of all RBAC objects of a kind is known, so that absence means absence.
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::model::basis::Basis;
@@ -52,8 +53,9 @@ impl Sets<'_> {
         Some(list.to)
     }
 
-    /// All stretches, sorted.
-    pub(super) fn known(&self) -> Vec<KnownSet> {
+    /// All stretches, sorted, without the holes: stretches in which an object of the kind may have had any name.
+    /// `namespaces` are those that the evidence speaks of: a hole in one is none in the others.
+    pub(super) fn known(&self, holes: &[Hole], namespaces: &BTreeSet<Arc<str>>) -> Vec<KnownSet> {
         let mut known = Vec::new();
         for kind in RbacKind::ALL {
             if let Some(genesis) = self.genesis {
@@ -71,8 +73,49 @@ impl Sets<'_> {
                 known.extend(Cover::new(&exact.collect::<Vec<_>>()).stretches().map(|held| set(held, Basis::Observed)));
             }
         }
+        let holes = Holes::new(holes);
+        let mut known: Vec<KnownSet> = known.into_iter().flat_map(|set| holes.around(set, namespaces)).collect();
         known.sort_by(|a, b| (a.kind, &a.namespace, a.held, a.basis).cmp(&(b.kind, &b.namespace, b.held, b.basis)));
         known.dedup();
         known
+    }
+}
+
+/// A stretch in which an object of a kind, in a namespace, may have had any name.
+pub(super) type Hole = (RbacKind, Arc<str>, Interval);
+
+/// Holes by what they are holes in: one namespace, or all.
+struct Holes(HashMap<(RbacKind, Option<Arc<str>>), Cover>);
+
+impl Holes {
+    fn new(holes: &[Hole]) -> Self {
+        let mut raw: HashMap<(RbacKind, Option<Arc<str>>), Vec<Interval>> = HashMap::new();
+        for (kind, namespace, held) in holes {
+            raw.entry((*kind, None)).or_default().push(*held);
+            raw.entry((*kind, Some(Arc::clone(namespace)))).or_default().push(*held);
+        }
+        Self(raw.into_iter().map(|(key, stretches)| (key, Cover::new(&stretches))).collect())
+    }
+
+    /// The set without its holes; where it speaks for all namespaces and has holes, each namespace without its own.
+    fn around(&self, set: KnownSet, namespaces: &BTreeSet<Arc<str>>) -> Vec<KnownSet> {
+        let mut pieces = self.cut(set.clone());
+        let whole = pieces.iter().any(|p| p.held == set.held);
+        if set.namespace.is_none() && set.kind.namespaced() && !whole {
+            let own = namespaces.iter().map(|n| KnownSet { namespace: Some(Arc::clone(n)), ..set.clone() });
+            pieces.extend(own.flat_map(|s| self.cut(s)));
+        }
+        pieces
+    }
+
+    fn cut(&self, set: KnownSet) -> Vec<KnownSet> {
+        let mut from = set.held.from;
+        let mut pieces = Vec::new();
+        for hole in self.0.get(&(set.kind, set.namespace.clone())).into_iter().flat_map(Cover::stretches) {
+            pieces.push(Interval::new(from, hole.from.min(set.held.to)));
+            from = from.max(hole.to);
+        }
+        pieces.push(Interval::new(from, set.held.to));
+        pieces.into_iter().filter(|p| !p.is_empty()).map(|held| KnownSet { held, ..set.clone() }).collect()
     }
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::model::basis::Basis;
 use crate::model::time::Timestamp;
 
+use super::act::Deed;
 use super::fold::{Kindred, Run};
 use super::gather::{Bucket, Sweep};
 use super::know::{Before, Here, Origin, State, What};
@@ -22,6 +23,8 @@ const TRIALS: usize = 5_000_000;
 /// A request that may have deleted many.
 #[derive(Clone, Debug)]
 pub(super) struct Turn {
+    /// It can have deleted from here on; what came to be after that may have escaped it.
+    pub(super) begun: Timestamp,
     pub(super) when: Timestamp,
     pub(super) reach: Reaches,
     /// Until when objects in its reach may have existed that no evidence names; `None` when there can be none.
@@ -46,7 +49,7 @@ pub(super) fn turns(bucket: &Bucket, endings: &[Ending]) -> Vec<Turn> {
         let all = sweep.select.all() && sweep.open.is_none();
         let reach = if all { Reaches::All } else { Reaches::Selected(Box::new(sweep.clone())) };
         let unseen_until = Some(sweep.when).filter(|_| sweep.select.only_name().is_none());
-        turns.push(Turn { when: sweep.when, reach, unseen_until, origin: Arc::clone(&sweep.origin) });
+        turns.push(Turn { begun: sweep.begun, when: sweep.when, reach, unseen_until, origin: Arc::clone(&sweep.origin) });
     }
     for ending in endings {
         end_of_space(&mut turns, ending, is_emptied(bucket, ending));
@@ -62,6 +65,7 @@ fn end_of_space(turns: &mut Vec<Turn>, ending: &Ending, emptied: bool) {
     let until = ending.gone.as_ref().map(|(gone, _)| gone.when).filter(|_| sure).unwrap_or(Timestamp::MAX);
     if let Some(going) = ending.going.as_ref().filter(|_| !emptied) {
         turns.push(Turn {
+            begun: going.begun,
             when: going.when,
             reach: Reaches::Perhaps("its namespace was being deleted"),
             unseen_until: Some(until),
@@ -71,6 +75,7 @@ fn end_of_space(turns: &mut Vec<Turn>, ending: &Ending, emptied: bool) {
     if let Some((gone, _)) = &ending.gone {
         let why = "its namespace was removed without the log showing that it was emptied";
         turns.push(Turn {
+            begun: gone.when,
             when: gone.when,
             reach: if sure { Reaches::All } else { Reaches::Perhaps(why) },
             unseen_until: Some(until).filter(|_| ending.going.is_none()),
@@ -126,6 +131,39 @@ pub(super) fn fold(mut lines: Vec<Line>, turns: &[Turn], start: impl Fn(&Line) -
     }
     turns.for_each(|turn| walk.turn(turn, &names));
     walk.finish()
+}
+
+/// Takes out deletions in doubt that later evidence of the same life proves not to have been carried out.
+pub(super) fn acquit(line: &mut Line, run: Run, kin: Kindred<'_>) {
+    let mut kept: Vec<Point> = Vec::with_capacity(line.points.len());
+    let before = line.points.len();
+    for (point, after) in line.points.drain(..).zip(&line.after).rev() {
+        if !survived(&point, after, kept.last(), kin) {
+            kept.push(point);
+        }
+    }
+    kept.reverse();
+    line.points = kept;
+    if line.points.len() < before {
+        refold(line, run, kin);
+    }
+}
+
+fn survived(point: &Point, after: &Here, next: Option<&Point>, kin: Kindred<'_>) -> bool {
+    let doubted = match &point.mark {
+        Mark::Swept { .. } => true,
+        Mark::Act(act) => act.open.is_some() && matches!(act.deed, Deed::Delete | Deed::Mark | Deed::Drop),
+        Mark::Seen(_) | Mark::Unseen(_) => false,
+    };
+    let (Here::Object(state), Some(next), true) = (after, next, doubted) else { return false };
+    let life = match next.before() {
+        Before::Exists(life) => life,
+        Before::Seen(seen) => seen.life(),
+        Before::Nothing | Before::Perhaps | Before::Absent => return false,
+    };
+    let same = life.uid.is_some() && life.uid == state.uid;
+    let newer = life.created.is_some_and(|c| c > point.hi);
+    same || !newer && kin.cover.full(point.hi, next.lo) && life.may_be(state.uid.as_ref(), state.created)
 }
 
 /// Computes again what is known after each point of one line.
@@ -191,7 +229,8 @@ impl Walk<'_> {
         let (Some(line), Some(run)) = (self.lines.get(i), self.runs.get(i)) else { return };
         let here = run.carried(turn.when, self.kin);
         let name = line.key.name.clone();
-        let verdict = self.verdict(&name, here.object(), turn);
+        let escaped = run.at >= turn.begun && turn.begun < turn.when;
+        let verdict = self.verdict(&name, here.object(), turn).filter(|taken| !taken || !escaped);
         let (before, after) = match (verdict, here) {
             (Some(false), _) => return,
             (Some(true), Here::Object(state)) => (Before::Nothing, taken(&state, turn)),

@@ -91,7 +91,7 @@ impl Input {
     pub fn open(&self) -> io::Result<Box<dyn Read + Send + '_>> {
         match &self.origin {
             Origin::File(path) => Ok(Box::new(File::open(path)?)),
-            Origin::Bundle(bundle, entry) => bundle.open_original(entry).map_err(io::Error::other),
+            Origin::Bundle(bundle, entry) => Ok(Box::new(bundle.open_original(entry).map_err(io::Error::other)?)),
         }
     }
 }

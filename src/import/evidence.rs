@@ -54,7 +54,7 @@ pub fn changes(events: LazyFrame) -> Result<Vec<Change>, CaseError> {
     change_rows(&Frame::collect(lazy, "events")?)
 }
 
-const CHANGE_COLUMNS: [&str; 24] = [
+const CHANGE_COLUMNS: [&str; 25] = [
     "audit_id",
     "verb",
     "level",
@@ -69,6 +69,7 @@ const CHANGE_COLUMNS: [&str; 24] = [
     "request_uri",
     "user_username",
     "impersonated_user_username",
+    "user_agent",
     "request_received_timestamp",
     "stage_timestamp",
     "request_object",
@@ -89,6 +90,7 @@ fn change_rows(frame: &Frame) -> Result<Vec<Change>, CaseError> {
     let (namespace, name, uid) =
         (frame.text("object_ref_namespace")?, frame.text("object_ref_name")?, frame.text("object_ref_uid")?);
     let (uri, user, other) = (frame.text("request_uri")?, frame.text("user_username")?, frame.text("impersonated_user_username")?);
+    let agent = frame.text("user_agent")?;
     let (received, staged) = (frame.time("request_received_timestamp")?, frame.time("stage_timestamp")?);
     let (request, response, truncated) = (frame.text("request_object")?, frame.text("response_object")?, frame.flag("truncated")?);
     let places = Places::of(frame)?;
@@ -113,6 +115,7 @@ fn change_rows(frame: &Frame) -> Result<Vec<Change>, CaseError> {
             uid: uid.get(row).map(str::to_owned),
             request_uri: owned(uri, row),
             actor: other.get(row).or(user.get(row)).unwrap_or_default().to_owned(),
+            user_agent: owned(agent, row),
             received: received.get(row),
             staged: at,
             request_body: request.get(row).map(Arc::from),

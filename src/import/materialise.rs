@@ -13,7 +13,8 @@ use crate::case::commit::Staging;
 use crate::case::frame::Frame;
 use crate::case::{CaseError, parquet_file, partition};
 use crate::history::version::{History, ObjectVersion, Presence};
-use crate::history::{self, state::BindingState, state::RbacTimeline, state::RoleState};
+use crate::history::state::RbacTimeline;
+use crate::history::{self, rows};
 use crate::model::finding::Finding;
 use crate::model::object::Provenance;
 use crate::model::rbac::RbacKind;
@@ -75,9 +76,11 @@ fn object_version_rows(history: &History) -> Result<RecordBatch, ImportError> {
 }
 
 fn push_version(table: &mut TableBuilder, v: &ObjectVersion) -> Result<(), ImportError> {
-    let (body, why) = match &v.presence {
-        Presence::Present(body) => (Some(&**body), None),
-        Presence::Unknown(why) => (None, Some(&**why)),
+    let (presence, body, why) = match &v.presence {
+        Presence::Present(body) => ("present", Some(&**body), None),
+        Presence::Partial { existed: true, known, reason } => ("partial", Some(&**known), Some(&**reason)),
+        Presence::Partial { existed: false, known, reason } => ("maybe", Some(&**known), Some(&**reason)),
+        Presence::Unknown(why) => ("unknown", None, Some(&**why)),
     };
     table.push([
         Cell::Text(&v.key.group),
@@ -89,6 +92,7 @@ fn push_version(table: &mut TableBuilder, v: &ObjectVersion) -> Result<(), Impor
         Cell::bound(v.held.from),
         Cell::bound(v.held.to),
         Cell::Text(v.basis.as_str()),
+        Cell::Text(presence),
         Cell::text(why),
         Cell::Text(&v.began_with),
         Cell::text(v.actor.as_deref()),
@@ -121,40 +125,31 @@ fn known_set_rows(history: &History) -> Result<RecordBatch, ImportError> {
 
 fn role_rule_rows(timeline: &RbacTimeline) -> Result<RecordBatch, ImportError> {
     let mut table = TableBuilder::new(&role_rules::TABLE);
-    for role in &timeline.roles {
-        let head = || {
-            [
-                Cell::Text(role.kind.as_str()),
-                Cell::Text(&role.namespace),
-                Cell::Text(&role.name),
-                Cell::bound(role.held.from),
-                Cell::bound(role.held.to),
-                Cell::Text(role.basis.as_str()),
-            ]
+    for row in rows::role_rules(timeline) {
+        let lists = match &row.rule {
+            None => [Cell::Null, Cell::Null, Cell::Null, Cell::Null, Cell::Null],
+            Some(r) => [&r.verbs, &r.api_groups, &r.resources, &r.resource_names, &r.non_resource_urls].map(|l| Cell::List(l)),
         };
-        let bare = |why: Option<&'_ str>| -> [Cell<'_>; 7] {
-            [why.map_or(Cell::Null, |w| Cell::Owned(w.to_owned())), Cell::Null, Cell::Null, Cell::Null, Cell::Null, Cell::Null, Cell::Null]
-        };
-        match &role.state {
-            RoleState::Unknown(why) => table.push(join::<6, 7, 13>(head(), bare(Some(why))))?,
-            RoleState::Rules(rules) if rules.is_empty() => table.push(join::<6, 7, 13>(head(), bare(None)))?,
-            RoleState::Rules(rules) => {
-                for (i, rule) in rules.iter().enumerate() {
-                    let tail = [
-                        Cell::Null,
-                        Cell::count(i as u64),
-                        Cell::List(&rule.verbs),
-                        Cell::List(&rule.api_groups),
-                        Cell::List(&rule.resources),
-                        Cell::List(&rule.resource_names),
-                        Cell::List(&rule.non_resource_urls),
-                    ];
-                    table.push(join::<6, 7, 13>(head(), tail))?;
-                }
-            }
-        }
+        table.push(join::<9, 5, 14>(join::<8, 1, 9>(version_cells(&row.of), [index_cell(row.index)]), lists))?;
     }
     Ok(table.finish()?)
+}
+
+fn version_cells(of: &rows::VersionOf) -> [Cell<'_>; 8] {
+    [
+        Cell::Text(of.kind.as_str()),
+        Cell::Text(&of.namespace),
+        Cell::Text(&of.name),
+        Cell::bound(of.held.from),
+        Cell::bound(of.held.to),
+        Cell::Text(of.basis.as_str()),
+        Cell::Text(of.known.as_str()),
+        Cell::text(of.reason.as_deref()),
+    ]
+}
+
+fn index_cell(index: Option<u32>) -> Cell<'static> {
+    index.map_or(Cell::Null, |i| Cell::count(u64::from(i)))
 }
 
 /// Two parts of a row as one.
@@ -165,34 +160,20 @@ fn join<'c, const A: usize, const B: usize, const N: usize>(a: [Cell<'c>; A], b:
 
 fn binding_subject_rows(timeline: &RbacTimeline) -> Result<RecordBatch, ImportError> {
     let mut table = TableBuilder::new(&binding_subjects::TABLE);
-    for binding in &timeline.bindings {
-        let head = || {
-            [
-                Cell::Text(binding.kind.as_str()),
-                Cell::Text(&binding.namespace),
-                Cell::Text(&binding.name),
-                Cell::bound(binding.held.from),
-                Cell::bound(binding.held.to),
-                Cell::Text(binding.basis.as_str()),
-            ]
-        };
-        match &binding.state {
-            BindingState::Unknown(why) => {
-                let tail = [Cell::Text(why), Cell::Null, Cell::Null, Cell::Null, Cell::Null, Cell::Null, Cell::Null];
-                table.push(join::<6, 7, 13>(head(), tail))?;
-            }
-            BindingState::Known { role_ref, subjects } => {
-                let role = || [Cell::Null, Cell::Text(&role_ref.kind), Cell::Text(&role_ref.name)];
-                if subjects.is_empty() {
-                    let none = [Cell::Null, Cell::Null, Cell::Null, Cell::Null];
-                    table.push(join::<6, 7, 13>(head(), join::<3, 4, 7>(role(), none)))?;
-                }
-                for (i, s) in subjects.iter().enumerate() {
-                    let subject = [Cell::count(i as u64), Cell::Text(&s.kind), Cell::Text(&s.namespace), Cell::Text(&s.name)];
-                    table.push(join::<6, 7, 13>(head(), join::<3, 4, 7>(role(), subject)))?;
-                }
-            }
-        }
+    for row in rows::binding_subjects(timeline) {
+        let (role, subject) = (row.role_ref.as_ref(), row.subject.as_ref());
+        let content = [
+            Cell::Bool(row.subjects_known),
+            Cell::text(role.map(|r| r.api_group.as_str())),
+            Cell::text(role.map(|r| r.kind.as_str())),
+            Cell::text(role.map(|r| r.name.as_str())),
+            index_cell(row.index),
+            Cell::text(subject.map(|s| s.kind.as_str())),
+            Cell::text(subject.map(|s| s.api_group.as_str())),
+            Cell::text(subject.map(|s| s.namespace.as_str())),
+            Cell::text(subject.map(|s| s.name.as_str())),
+        ];
+        table.push(join::<8, 9, 17>(version_cells(&row.of), content))?;
     }
     Ok(table.finish()?)
 }

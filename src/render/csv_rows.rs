@@ -16,10 +16,16 @@ use super::{RenderReport, escape, value};
 pub(super) fn write(answer: &Answer, out: &mut dyn Write) -> io::Result<RenderReport> {
     let mut report = RenderReport::default();
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
-    writer.write_record(answer.columns.iter().map(|c| c.name)).map_err(io_error)?;
+    for column in &answer.columns {
+        writer.write_field(safe_text(&column.name, &mut report).as_bytes()).map_err(io_error)?;
+    }
+    writer.write_record(None::<&[u8]>).map_err(io_error)?;
     for row in &answer.rows {
         for cell in row {
-            let text = cell_text(cell, &mut report);
+            let text = match cell {
+                Value::Text(text) => safe_text(text, &mut report),
+                other => value::exact(other),
+            };
             writer.write_field(text.as_bytes()).map_err(io_error)?;
         }
         // Ends the record.
@@ -29,10 +35,7 @@ pub(super) fn write(answer: &Answer, out: &mut dyn Write) -> io::Result<RenderRe
     Ok(report)
 }
 
-fn cell_text<'a>(cell: &'a Value, report: &mut RenderReport) -> Cow<'a, str> {
-    let Value::Text(text) = cell else {
-        return value::exact(cell);
-    };
+fn safe_text<'a>(text: &'a str, report: &mut RenderReport) -> Cow<'a, str> {
     let safe = escape::csv_cell(text);
     if matches!(safe, Cow::Owned(_)) {
         report.csv_cells_neutralised = report.csv_cells_neutralised.saturating_add(1);
@@ -51,7 +54,7 @@ fn io_error(error: csv::Error) -> io::Error {
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
 mod tests {
     use super::*;
-    use crate::answer::column;
+    use crate::answer::{AnswerColumn, column};
     use crate::render::Format;
     use crate::render::testing::{any_answer, rendered, sample, undo_csv_cell};
     use proptest::prelude::*;
@@ -91,12 +94,23 @@ mod tests {
         );
     }
 
+    #[test]
+    fn the_name_of_a_column_may_come_from_sql_and_is_guarded_too() {
+        let name = AnswerColumn { name: "=1,2\u{1b}".to_owned().into(), narrow: true };
+        let answer = Answer { columns: vec![name], rows: vec![vec![Value::Int(3)]], ..sample() };
+        let mut bytes = Vec::new();
+        assert_eq!(write(&answer, &mut bytes).unwrap().csv_cells_neutralised, 1);
+        assert_eq!(String::from_utf8(bytes).unwrap(), "\"'=1,2\u{1b}\"\r\n3\r\n");
+        assert!(rendered(&answer, Format::Table).starts_with("=1,2\\x1b\n3\n"));
+        assert_eq!(rendered(&answer, Format::Jsonl), "{\"=1,2\\u001b\":3}\n");
+    }
+
     proptest! {
         #[test]
         fn what_is_read_back_is_what_was_said(answer in any_answer()) {
             let text = rendered(&answer, Format::Csv);
             let mut reader = csv::Reader::from_reader(text.as_bytes());
-            let names: Vec<&str> = answer.columns.iter().map(|c| c.name).collect();
+            let names: Vec<&str> = answer.columns.iter().map(|c| c.name.as_ref()).collect();
             prop_assert_eq!(reader.headers().unwrap(), &csv::StringRecord::from(names));
             let records: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
             prop_assert_eq!(records.len(), answer.rows.len());

@@ -39,8 +39,12 @@ pub(super) fn file(answer: &Answer) -> Result<Vec<u8>, ParquetError> {
         .set_created_by(concat!("kubesleuth ", env!("CARGO_PKG_VERSION")).to_owned())
         .build();
     let types: Vec<Type> = (0..answer.columns.len()).map(|i| Type::of(&answer.rows, i)).collect();
-    let fields: Vec<Field> =
-        answer.columns.iter().zip(&types).map(|(column, kind)| Field::new(column.name, kind.arrow(), true)).collect();
+    let fields: Vec<Field> = answer
+        .columns
+        .iter()
+        .zip(&types)
+        .map(|(column, kind)| Field::new(column.name.as_ref(), kind.arrow(), true))
+        .collect();
     let schema: SchemaRef = Arc::new(Schema::new(fields));
     let mut writer = ArrowWriter::try_new(Vec::new(), Arc::clone(&schema), Some(properties))?;
     let mut rest = answer.rows.as_slice();

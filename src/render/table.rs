@@ -9,7 +9,7 @@ use std::io::{self, Write};
 
 use unicode_width::UnicodeWidthStr;
 
-use crate::answer::{Answer, AnswerColumn, AsOf, Value, Verdict};
+use crate::answer::{Answer, AnswerColumn, AsOf, Verdict};
 use crate::model::time::{Interval, Timestamp};
 
 use super::{Style, escape, value};
@@ -116,7 +116,7 @@ fn fact(key: &str, text: &str, style: &Style, out: &mut dyn Write) -> io::Result
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
 mod tests {
     use super::*;
-    use crate::answer::column;
+    use crate::answer::{Value, column};
     use crate::render::Format;
     use crate::render::testing::{any_answer, hostile_text, rendered, rendered_with, sample};
     use proptest::prelude::*;

@@ -5,7 +5,7 @@ use super::schema::{Column, ColumnType::*, Table, optional, required};
 /// The table.
 pub const TABLE: Table = Table {
     name: "role_rules",
-    doc: "One rule of one version of a Role or ClusterRole. A version without rules has one row without `rule_index`.",
+    doc: "One rule of one version of a Role or ClusterRole. A version without rules, or with unknown ones, has one row without `rule_index`.",
     sorted_by: "`kind`, `namespace`, `name`, `valid_from`, `rule_index`",
     columns: COLUMNS,
     by_date: false,
@@ -18,7 +18,8 @@ const COLUMNS: &[Column] = &[
     optional("valid_from", Time, "first instant; missing: before all evidence"),
     optional("valid_to", Time, "first instant after; missing: not ended in the evidence"),
     required("basis", Text, "`observed`, `derived`, `assumed` or `unknown`"),
-    optional("unknown_reason", Text, "why the rules cannot be told"),
+    required("known", Text, "`yes`: it existed with these rules; `maybe`: if it existed, then with these; `no`: the rules cannot be told"),
+    optional("unknown_reason", Text, "what cannot be told, naming the event or gap"),
     optional("rule_index", Int32, "position of the rule, from 0"),
     optional("verbs", TextList, "verbs"),
     optional("api_groups", TextList, "API groups, the empty text is core"),

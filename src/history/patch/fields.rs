@@ -68,7 +68,9 @@ pub(super) fn item_step(item: &Value, keys: &[&str]) -> Option<String> {
     let fields = item.as_object()?;
     let known: BTreeMap<&str, Value> = keys
         .iter()
-        .filter_map(|key| Some((*key, fields.get(*key).filter(|v| !v.is_null()).cloned().or_else(|| key_default(key))?)))
+        .filter_map(|key| {
+            Some((*key, fields.get(*key).filter(|v| !v.is_null()).cloned().or_else(|| key_default(key))?))
+        })
         .collect();
     (!known.is_empty()).then(|| format!("k:{}", serde_json::to_string(&known).unwrap_or_default()))
 }
@@ -212,7 +214,9 @@ fn canonical(step: &str) -> String {
     let Some((kind @ ("k" | "v"), json)) = step.split_once(':') else { return step.to_owned() };
     match serde_json::from_str::<BTreeMap<String, Value>>(json) {
         Ok(keys) => format!("{kind}:{}", serde_json::to_string(&keys).unwrap_or_default()),
-        Err(_) => serde_json::from_str::<Value>(json).map_or_else(|_| step.to_owned(), |value| format!("{kind}:{value}")),
+        Err(_) => {
+            serde_json::from_str::<Value>(json).map_or_else(|_| step.to_owned(), |value| format!("{kind}:{value}"))
+        }
     }
 }
 
@@ -272,7 +276,9 @@ impl Difference {
     /// Compares two states.
     pub(super) fn between(old: &Value, new: &Value, spot: Spot, top: bool) -> Self {
         let mut difference = Self::default();
-        let (Some(before), Some(after)) = (children(old, spot, top), children(new, spot, top)) else { return difference };
+        let (Some(before), Some(after)) = (children(old, spot, top), children(new, spot, top)) else {
+            return difference;
+        };
         let before: BTreeMap<String, Child<'_>> = before.into_iter().map(|c| (c.step.clone(), c)).collect();
         let after: BTreeMap<String, Child<'_>> = after.into_iter().map(|c| (c.step.clone(), c)).collect();
         for (step, child) in &before {

@@ -7,8 +7,8 @@
 
 use serde_json::Value;
 
-use super::limits::{MAX_OPERATIONS, MAX_OUTPUT_BYTES, MAX_SHIFTS, weight};
 use super::PatchError;
+use super::limits::{MAX_OPERATIONS, MAX_OUTPUT_BYTES, MAX_SHIFTS, weight};
 
 /// What one patch may still cost.
 struct Budget {
@@ -64,7 +64,11 @@ fn run(target: &mut Value, operation: &Value, budget: &mut Budget) -> Result<(),
         }
         Some("test") => {
             let found = if path.is_empty() { &*target } else { get(target, path)?.unwrap_or(&Value::Null) };
-            if operation.get("value") == Some(found) { Ok(()) } else { Err(Why::Not("its test fails on the known state")) }
+            if operation.get("value") == Some(found) {
+                Ok(())
+            } else {
+                Err(Why::Not("its test fails on the known state"))
+            }
         }
         _ => Err(Why::Not("its `op` is none of add, remove, replace, move, copy, test")),
     }

@@ -85,13 +85,19 @@ pub(super) fn follows(patch: &[Value], wanted: &[Value], key: Option<&str>) -> R
 }
 
 /// Puts merged items in order: those that `wanted` names by it, the others as the server had them.
-pub(super) fn arrange(merged: Vec<Value>, wanted: &[Value], server: &[Value], key: Option<&str>) -> Result<Vec<Value>, Refused> {
+pub(super) fn arrange(
+    merged: Vec<Value>,
+    wanted: &[Value],
+    server: &[Value],
+    key: Option<&str>,
+) -> Result<Vec<Value>, Refused> {
     if key.is_some_and(|key| merged.iter().chain(wanted).any(|item| item.get(key).is_none())) {
         return Err("an item lacks its merge key");
     }
     let wanted = Places::new(wanted, key);
     let server = Places::new(server, key);
-    let (mut named, mut others): (Vec<Value>, Vec<Value>) = merged.into_iter().partition(|item| wanted.of(item).is_some());
+    let (mut named, mut others): (Vec<Value>, Vec<Value>) =
+        merged.into_iter().partition(|item| wanted.of(item).is_some());
     named.sort_by_key(|item| wanted.of(item));
     others.sort_by_key(|item| server.of(item));
     let mut out = Vec::with_capacity(named.len().saturating_add(others.len()));

@@ -90,7 +90,9 @@ impl Spot {
                 Shape::Object | Shape::ReplacedObject => ATOMIC_TYPES.binary_search(&self.inner).is_ok(),
                 _ => false,
             },
-            Value::Array(_) => !matches!(self.shape, Shape::Set | Shape::MergedSet | Shape::Keyed(_) | Shape::Merged(..)),
+            Value::Array(_) => {
+                !matches!(self.shape, Shape::Set | Shape::MergedSet | Shape::Keyed(_) | Shape::Merged(..))
+            }
             _ => true,
         }
     }

@@ -5,10 +5,8 @@
 //! Facts taken from the API description (OpenAPI) of Kubernetes 1.36: `x-kubernetes-list-type`,
 //! `-list-map-keys`, `-map-type`, `-patch-strategy` and `-patch-merge-key`.
 
-use super::schema::Shape::{
-    AtomicMap, AtomicMerged, Keyed, Map, Merged, MergedSet, Object, ReplacedObject, Set,
-};
 use super::schema::Row;
+use super::schema::Shape::{AtomicMap, AtomicMerged, Keyed, Map, Merged, MergedSet, Object, ReplacedObject, Set};
 
 /// Types whose objects are owned and replaced as a whole by server-side apply. Sorted.
 pub(super) const ATOMIC_TYPES: &[&str] = &[

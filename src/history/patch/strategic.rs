@@ -26,7 +26,12 @@ pub(super) fn apply(target: &mut Value, patch: &Value, root: Spot) -> Result<(),
 }
 
 /// Merges `patch` into `original`, which is at `spot`.
-fn merge_object(original: &mut Map<String, Value>, mut patch: Map<String, Value>, spot: Spot, top: bool) -> Result<(), Refused> {
+fn merge_object(
+    original: &mut Map<String, Value>,
+    mut patch: Map<String, Value>,
+    spot: Spot,
+    top: bool,
+) -> Result<(), Refused> {
     if let Some(directive) = patch.remove(DIRECTIVE) {
         *original = match directive.as_str() {
             Some("replace") => patch,
@@ -73,7 +78,10 @@ fn merge_object(original: &mut Map<String, Value>, mut patch: Map<String, Value>
 
 /// `name` of `$directive/name`.
 fn field_of<'k>(key: &'k str, prefix: &str) -> Result<&'k str, Refused> {
-    key.split_once('/').filter(|(directive, _)| *directive == prefix).map(|(_, name)| name).ok_or("a directive names no field")
+    key.split_once('/')
+        .filter(|(directive, _)| *directive == prefix)
+        .map(|(_, name)| name)
+        .ok_or("a directive names no field")
 }
 
 fn is_scalar(value: &Value) -> bool {
@@ -109,7 +117,12 @@ fn retain_keys(original: &mut Map<String, Value>, patch: &mut Map<String, Value>
 }
 
 /// Handles every `$setElementOrder/…` together with the list it speaks of, and takes both off the patch.
-fn ordered_lists(original: &mut Map<String, Value>, patch: &mut Map<String, Value>, spot: Spot, top: bool) -> Result<(), Refused> {
+fn ordered_lists(
+    original: &mut Map<String, Value>,
+    patch: &mut Map<String, Value>,
+    spot: Spot,
+    top: bool,
+) -> Result<(), Refused> {
     let directives: Vec<String> = patch.keys().filter(|key| key.starts_with(ORDER)).cloned().collect();
     for directive in directives {
         let Some(Value::Array(wanted)) = patch.remove(&directive) else { return Err("`$setElementOrder` is no list") };
@@ -234,8 +247,10 @@ fn special_items(old: &mut Vec<Value>, new: Vec<Value>, key: &str) -> Result<Vec
 fn merge_items(old: &mut Vec<Value>, new: Vec<Value>, key: &str, spot: Spot) -> Result<(), Refused> {
     let mut places = order::Places::new(old, Some(key));
     for item in new {
-        let (Value::Object(item), place) = (&item, places.of(&item)) else { return Err("a list of objects holds something else") };
-        if !item.contains_key(key) {
+        let (Value::Object(item), place) = (&item, places.of(&item)) else {
+            return Err("a list of objects holds something else");
+        };
+        if !item.get(key).is_some_and(is_scalar) {
             return Err("an item lacks its merge key");
         }
         match place.and_then(|at| old.get_mut(at)) {

@@ -1,0 +1,181 @@
+//! `show`: the original record, byte for byte, read again from the evidence it came from.
+
+use std::io::{self, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use polars::prelude::*;
+use sha2::{Digest as _, Sha256};
+
+use crate::case::frame::Frame;
+use crate::case::{Case, CaseError};
+use crate::formats::decode::decoded;
+use crate::formats::hex;
+use crate::import::ImportError;
+use crate::import::discover::{Input, discover};
+use crate::tables::{events, rejects, sightings, sources};
+
+/// Where a record lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Location {
+    /// The source's id.
+    pub source_id: String,
+    /// Its path.
+    pub path: String,
+    /// Its bundle.
+    pub bundle: Option<String>,
+    /// Its SHA-256.
+    pub sha256: String,
+    /// Byte offset in the decompressed source.
+    pub offset: u64,
+    /// Line, from 1.
+    pub line: u64,
+    /// Length in bytes.
+    pub length: u64,
+}
+
+/// Why a record cannot be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum ShowError {
+    /// The case.
+    #[error(transparent)]
+    Case(#[from] CaseError),
+    /// The evidence file is not where it was.
+    #[error("the record lies in `{path}` (SHA-256 {sha256}), which is not there any more: say where the evidence is now with --evidence PATH")]
+    Gone {
+        /// Where it was.
+        path: String,
+        /// Which file.
+        sha256: String,
+    },
+    /// The evidence file is another one now.
+    #[error("`{path}` has changed since it was imported: expected SHA-256 {expected}, found {found}; nothing is shown from it: give the original with --evidence PATH")]
+    Changed {
+        /// The file.
+        path: String,
+        /// As imported.
+        expected: String,
+        /// Now.
+        found: String,
+    },
+    /// The evidence cannot be searched.
+    #[error(transparent)]
+    Evidence(#[from] ImportError),
+    /// It cannot be read.
+    #[error("cannot read `{path}`: {source}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// Finds the records that `wanted` names: an audit ID, or `SOURCE:LINE`.
+///
+/// # Errors
+/// When a table cannot be read.
+pub fn locate(case: &Case, wanted: &str) -> Result<Vec<Location>, CaseError> {
+    let by_id = places(case.table(&events::TABLE, None)?.filter(col("audit_id").eq(lit(wanted))), "events")?;
+    let mut found = by_id;
+    if found.is_empty() && let Some((source, line)) = wanted.rsplit_once(':') && let Ok(line) = line.parse::<i64>() {
+        for table in [&events::TABLE, &rejects::TABLE, &sightings::SIGHTINGS] {
+            let here = col("source_id").eq(lit(source)).and(col("line").eq(lit(line)));
+            found.extend(places(case.table(table, None)?.filter(here), table.name)?);
+        }
+    }
+    let mut locations = Vec::new();
+    for (source_id, offset, line, length) in found {
+        locations.extend(describe(case, &source_id, offset, line, length)?);
+    }
+    locations.dedup();
+    Ok(locations)
+}
+
+fn places(lazy: LazyFrame, table: &str) -> Result<Vec<(String, u64, u64, u64)>, CaseError> {
+    let lazy = lazy
+        .select([col("source_id"), col("offset"), col("line"), col("length")])
+        .with_column(col("source_id").str().len_bytes().alias("width"))
+        .sort(["width", "source_id", "offset"], SortMultipleOptions::default());
+    let frame = Frame::collect(lazy, table)?;
+    let (source, offset, line, length) = (frame.text("source_id")?, frame.int("offset")?, frame.int("line")?, frame.int("length")?);
+    let number = |c: &Int64Chunked, row| c.get(row).and_then(|n| u64::try_from(n).ok()).unwrap_or_default();
+    Ok((0..frame.height())
+        .map(|row| (source.get(row).unwrap_or_default().to_owned(), number(offset, row), number(line, row), number(length, row)))
+        .collect())
+}
+
+fn describe(case: &Case, source_id: &str, offset: u64, line: u64, length: u64) -> Result<Option<Location>, CaseError> {
+    let lazy = case.table(&sources::TABLE, None)?.filter(col("source_id").eq(lit(source_id)));
+    let frame = Frame::collect(lazy, "sources")?;
+    let get = |name: &str| Ok::<_, CaseError>(frame.text(name)?.get(0).map(str::to_owned));
+    let Some(path) = get("path")? else { return Ok(None) };
+    Ok(Some(Location {
+        source_id: source_id.to_owned(),
+        path,
+        bundle: get("bundle")?,
+        sha256: get("sha256")?.unwrap_or_default(),
+        offset,
+        line,
+        length,
+    }))
+}
+
+/// Reads the bytes of a record; the file's digest is checked on the way.
+///
+/// # Errors
+/// When the evidence is gone, has changed, or cannot be read.
+pub fn read(location: &Location, evidence: Option<&Path>) -> Result<Vec<u8>, ShowError> {
+    let input = find_input(location, evidence)?;
+    let unreadable = |source| ShowError::Unreadable { path: input.path.clone(), source };
+    let mut hash = Sha256::new();
+    io::copy(&mut input.open().map_err(unreadable)?, &mut hash).map_err(unreadable)?;
+    let found = hex(&hash.finalize());
+    if found != location.sha256 {
+        return Err(ShowError::Changed { path: input.path.clone(), expected: location.sha256.clone(), found });
+    }
+    let (_, reader) = decoded(input.open().map_err(unreadable)?).map_err(unreadable)?;
+    let mut reader = BufReader::with_capacity(1 << 18, reader);
+    skip(&mut reader, location.offset).map_err(unreadable)?;
+    let mut bytes = Vec::new();
+    reader.take(location.length).read_to_end(&mut bytes).map_err(unreadable)?;
+    Ok(bytes)
+}
+
+fn skip(reader: &mut impl io::BufRead, mut bytes: u64) -> io::Result<()> {
+    while bytes > 0 {
+        let here = reader.fill_buf()?.len() as u64;
+        if here == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let step = here.min(bytes);
+        reader.consume(usize::try_from(step).unwrap_or(usize::MAX));
+        bytes -= step;
+    }
+    Ok(())
+}
+
+fn find_input(location: &Location, evidence: Option<&Path>) -> Result<Input, ShowError> {
+    let root: PathBuf = match (evidence, &location.bundle) {
+        (Some(path), _) => path.to_owned(),
+        (None, Some(bundle)) => PathBuf::from(bundle),
+        (None, None) => PathBuf::from(&location.path),
+    };
+    let gone = || ShowError::Gone {
+        path: location.bundle.clone().unwrap_or_else(|| location.path.clone()),
+        sha256: location.sha256.clone(),
+    };
+    if !root.exists() {
+        return Err(gone());
+    }
+    let inputs = discover(&[root], None)?.inputs;
+    // The same path first, then whatever has the right bytes.
+    let name = |p: &str| p.rsplit('/').next().unwrap_or_default().to_owned();
+    let wanted = name(&location.path);
+    let mut candidates: Vec<Input> = inputs;
+    candidates.sort_by_key(|i| (i.path != location.path, name(&i.path) != wanted));
+    if evidence.is_none() {
+        return candidates.into_iter().find(|i| i.path == location.path).ok_or_else(gone);
+    }
+    let matches = |i: &Input| crate::import::read_source::sha256_of(i).is_ok_and(|(sha, _)| sha == location.sha256);
+    candidates.into_iter().find(matches).ok_or_else(gone)
+}

@@ -1,0 +1,81 @@
+//! `import`: from evidence to a case.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use super::{Settings, YES};
+use crate::import::{ImportOptions, Summary, import};
+use crate::model::time::Timestamp;
+use crate::render::escape::terminal;
+
+/// Arguments of `import`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Bundles, files and folders; recognised by content
+    #[arg(required = true, value_name = "BUNDLE|PATH")]
+    paths: Vec<PathBuf>,
+    /// When the object dumps were taken, where the evidence does not say
+    #[arg(long, value_name = "TIME")]
+    observed_at: Option<Timestamp>,
+    /// Import bundles although they are not whole; what is wrong with them is kept as findings
+    #[arg(long)]
+    accept_damaged: bool,
+    /// Threads to use; default: all cores. The tables are the same for any number
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+}
+
+impl Args {
+    pub(super) fn run(self, settings: &Settings) -> anyhow::Result<u8> {
+        let began = Instant::now();
+        if let Some(threads) = self.threads {
+            rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
+        }
+        let options = ImportOptions {
+            case_dir: settings.case_dir.clone(),
+            paths: self.paths,
+            cluster: settings.cluster.clone(),
+            observed_at: self.observed_at,
+            accept_damaged: self.accept_damaged,
+            now: super::collect::now(),
+        };
+        let bars = settings.bars();
+        let summary = import(&options, &bars)?;
+        drop(bars);
+        if !settings.quiet {
+            report(settings, &summary, began)?;
+        }
+        Ok(YES)
+    }
+}
+
+fn report(settings: &Settings, s: &Summary, began: Instant) -> std::io::Result<()> {
+    let mut err = std::io::stderr().lock();
+    let case = settings.case_dir.display().to_string();
+    if !s.changed {
+        return writeln!(err, "nothing new: the case {} already has the bytes of all {} files", terminal(&case), s.already);
+    }
+    writeln!(err, "case {}, cluster {}", terminal(&case), terminal(&s.cluster))?;
+    writeln!(err, "  sources     {:>12}", s.sources)?;
+    if s.already > 0 {
+        writeln!(err, "  already in  {:>12}", s.already)?;
+    }
+    writeln!(err, "  records     {:>12}   = rows + duplicates + rejects", s.records)?;
+    writeln!(err, "  rows        {:>12}", s.rows)?;
+    writeln!(err, "  duplicates  {:>12}", s.duplicates)?;
+    writeln!(err, "  rejects     {:>12}", s.rejects)?;
+    if s.skipped > 0 {
+        writeln!(err, "  skipped     {:>12}   records of other kinds", s.skipped)?;
+    }
+    if let (Some(first), Some(last)) = (s.first_time, s.last_time) {
+        writeln!(err, "  time span   {first} to {last}")?;
+    }
+    for (severity, count) in &s.findings {
+        writeln!(err, "  findings    {count:>12}   {severity}")?;
+    }
+    for path in &s.unrecognised {
+        writeln!(err, "  not evidence: {}", terminal(path))?;
+    }
+    writeln!(err, "  elapsed     {:>11.2}s", began.elapsed().as_secs_f64())
+}

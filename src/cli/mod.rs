@@ -1,0 +1,100 @@
+//! The command line: one file for each subcommand, with its arguments, run and exit code.
+//!
+//! Raw flags are resolved once, here, into [`Settings`]; subcommands never look at the environment.
+
+pub mod can;
+pub mod collect;
+pub mod demo;
+pub mod import;
+pub mod progress;
+pub mod rights;
+pub mod settings;
+pub mod show;
+pub mod sources;
+pub mod sql;
+pub mod tables;
+pub mod time_args;
+pub mod verify;
+pub mod who_can;
+pub mod who_did;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use settings::{GlobalArgs, Settings};
+
+/// Exit code for an answer found, or yes.
+pub const YES: u8 = 0;
+/// Exit code for none found, or no.
+pub const NO: u8 = 1;
+/// Exit code for wrong usage or damaged input.
+pub const USAGE: u8 = 2;
+/// Exit code for what the evidence cannot tell.
+pub const UNKNOWN: u8 = 3;
+
+/// Offline forensics for Kubernetes: who did what, and who could do what, at any moment the evidence covers.
+///
+/// Evidence is collected into a sealed bundle, imported into a case, and the case is asked.
+/// Exit codes: 0 found or yes, 1 none or no, 2 usage or damaged input, 3 the evidence cannot tell.
+#[derive(Debug, Parser)]
+#[command(name = "kubesleuth", version, max_term_width = 110)]
+pub struct Cli {
+    #[command(flatten)]
+    global: GlobalArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Collect evidence into a sealed bundle
+    Collect(collect::Args),
+    /// Check that a bundle is whole, file by file
+    Verify(verify::Args),
+    /// Import bundles, files and folders into the case
+    Import(import::Args),
+    /// List the evidence files of the case, with counts that add up
+    Sources(sources::Args),
+    /// List the tables of the case
+    Tables(tables::Args),
+    /// Who could do this, at a moment
+    WhoCan(who_can::Args),
+    /// Could this user do this, at a moment
+    Can(can::Args),
+    /// What a user, group or service account was given, at a moment
+    Rights(rights::Args),
+    /// Who did this
+    WhoDid(who_did::Args),
+    /// Show an original record, byte for byte
+    Show(show::Args),
+    /// Ask the tables in SQL
+    Sql(sql::Args),
+    /// Run the main job on the sample that comes with the source
+    Demo(demo::Args),
+}
+
+impl Cli {
+    /// Runs the command; the exit code says how it was answered.
+    ///
+    /// # Errors
+    /// When the command is wrong or its input is damaged: exit code 2.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let settings = self.global.resolve();
+        let code = match self.command {
+            Command::Collect(args) => args.run(&settings),
+            Command::Verify(args) => args.run(&settings),
+            Command::Import(args) => args.run(&settings),
+            Command::Sources(args) => args.run(&settings),
+            Command::Tables(args) => args.run(&settings),
+            Command::WhoCan(args) => args.run(&settings),
+            Command::Can(args) => args.run(&settings),
+            Command::Rights(args) => args.run(&settings),
+            Command::WhoDid(args) => args.run(&settings),
+            Command::Show(args) => args.run(&settings),
+            Command::Sql(args) => args.run(&settings),
+            Command::Demo(args) => args.run(&settings),
+        }?;
+        Ok(ExitCode::from(code))
+    }
+}

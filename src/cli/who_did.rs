@@ -1,0 +1,107 @@
+//! `who-did`: who did this, and when?
+
+use super::Settings;
+use super::time_args::StretchArgs;
+use crate::answer::load;
+use crate::answer::who_did::{self, Filter};
+use crate::model::time::{Interval, Timestamp};
+
+/// Arguments of `who-did`. All filters must hold; without any, every request is listed.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A verb; may be given several times
+    #[arg(long = "verb", value_name = "VERB")]
+    verbs: Vec<String>,
+    /// A resource: plural, singular, kind or short name, with `.group`, with `/SUBRESOURCE`
+    #[arg(long, value_name = "RESOURCE")]
+    resource: Option<String>,
+    /// A subresource
+    #[arg(long)]
+    subresource: Option<String>,
+    /// An object's name; `*` stands for any text
+    #[arg(long)]
+    name: Option<String>,
+    /// A namespace
+    #[arg(short, long, value_name = "NS")]
+    namespace: Option<String>,
+    /// A user, authenticated or impersonated; `*` stands for any text
+    #[arg(long, value_name = "PATTERN")]
+    user: Option<String>,
+    /// A group of the user
+    #[arg(long)]
+    group: Option<String>,
+    /// The request URI; `*` stands for any text
+    #[arg(long, value_name = "PATTERN")]
+    uri: Option<String>,
+    /// An address, server-verified or claimed
+    #[arg(long, value_name = "IP")]
+    source_ip: Option<String>,
+    /// The user agent; `*` stands for any text
+    #[arg(long, value_name = "PATTERN")]
+    user_agent: Option<String>,
+    /// An HTTP status code; may be given several times
+    #[arg(long = "code", value_name = "CODE")]
+    codes: Vec<i32>,
+    /// A credential id, such as `JTI=...`
+    #[arg(long, value_name = "ID")]
+    credential: Option<String>,
+    /// Text inside request or response bodies
+    #[arg(long)]
+    text: Option<String>,
+    /// Only what the authorizer forbade
+    #[arg(long)]
+    denied: bool,
+    /// Only requests that change something
+    #[arg(long)]
+    changes: bool,
+    /// At most so many rows
+    #[arg(long, value_name = "N")]
+    limit: Option<u32>,
+    #[command(flatten)]
+    stretch: StretchArgs,
+}
+
+impl Args {
+    pub(super) fn run(self, settings: &Settings) -> anyhow::Result<u8> {
+        let (case, cluster) = settings.open()?;
+        let mut subresource = self.subresource;
+        let mut notes = Vec::new();
+        let resource = match &self.resource {
+            None => None,
+            Some(typed) => {
+                let catalogue = load::catalogue(&case, &cluster)?;
+                let (resolved, sub) = catalogue.resolve_subresource(typed)?;
+                notes.extend(resolved.note.clone());
+                subresource = subresource.or(sub);
+                Some((resolved.group, resolved.resource))
+            }
+        };
+        let within = match (self.stretch.from, self.stretch.to) {
+            (None, None) => None,
+            (from, to) => Some(Interval::new(from.unwrap_or(Timestamp::MIN), to.unwrap_or(Timestamp::MAX))),
+        };
+        let filter = Filter {
+            verbs: self.verbs,
+            resource,
+            subresource,
+            name: self.name,
+            namespace: self.namespace,
+            user: self.user,
+            group: self.group,
+            uri: self.uri,
+            source_ip: self.source_ip,
+            user_agent: self.user_agent,
+            codes: self.codes,
+            denied: self.denied,
+            changes: self.changes,
+            credential: self.credential,
+            text: self.text,
+            within,
+            limit: self.limit,
+        };
+        let mut answer = who_did::answer(&case, &cluster, &filter)?;
+        notes.append(&mut answer.notes);
+        answer.notes = notes;
+        settings.show(&answer)
+    }
+}

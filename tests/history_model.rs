@@ -1,0 +1,274 @@
+//! A random true history, the evidence that some of it leaves, and the rebuilt history held against the truth at
+//! every instant: never a wrong "was there", never a wrong "was not there", unknown only where it has to be.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
+
+mod history_support;
+
+use history_support::*;
+use kubesleuth::history::evidence::Evidence;
+use kubesleuth::model::basis::Basis;
+use kubesleuth::model::object::ObjectKey;
+use kubesleuth::model::rbac::{RBAC_GROUP, RbacKind};
+use kubesleuth::model::time::{Interval, Timestamp};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+#[derive(Clone, Debug)]
+struct Op {
+    what: u8,
+    which: usize,
+    content: usize,
+    wait: i64,
+}
+
+fn ops(len: usize) -> impl Strategy<Value = Vec<Op>> {
+    let wait = prop_oneof![1..40_i64, 400..1200_i64, 2500..9000_i64];
+    let op = (0..16_u8, 0..10_usize, 0..3_usize, wait);
+    prop::collection::vec(op.prop_map(|(what, which, content, wait)| Op { what, which, content, wait }), 1..len)
+}
+
+fn keys() -> Vec<ObjectKey> {
+    let mut keys = Vec::new();
+    for name in ["one", "two"] {
+        keys.push(key("ClusterRole", "", name));
+        keys.push(key("ClusterRoleBinding", "", name));
+        keys.push(key("Role", "a", name));
+        keys.push(key("RoleBinding", "a", name));
+        keys.push(key("RoleBinding", "b", name));
+    }
+    keys
+}
+
+fn body(key: &ObjectKey, content: usize) -> Value {
+    let label = json!({"labels": {"tier": (["x", "y", "z"][content])}});
+    let mut body = match RbacKind::from_kind(&key.kind).unwrap() {
+        RbacKind::Role | RbacKind::ClusterRole => role(["get", "list", "watch"][content]),
+        _ => binding("one", ["ann", "bob", "eve"][content]),
+    };
+    body["metadata"] = label;
+    body
+}
+
+fn play(sim: &mut Sim, ops: &[Op]) {
+    let keys = keys();
+    for op in ops {
+        sim.now += op.wait;
+        let key = &keys[op.which];
+        let space = history_support::key("Namespace", "", &key.namespace);
+        if !key.namespace.is_empty() && !sim.objects.contains_key(&space) {
+            sim.create(space.clone(), json!({"spec": {"finalizers": ["kubernetes"]}}));
+            sim.now += 5;
+        }
+        let exists = sim.objects.contains_key(key);
+        match op.what {
+            0..5 if !exists => {
+                // Another content may come with another role under the same name.
+                let mut body = body(key, op.content);
+                if op.which % 2 == 1 && body.get("roleRef").is_some() {
+                    body["roleRef"]["name"] = Value::from(["one", "two", "one"][op.content]);
+                }
+                sim.create(key.clone(), body);
+            }
+            0..5 => {
+                let mut new = body(key, op.content);
+                if new.get("roleRef").is_some() {
+                    new["roleRef"] = sim.objects[key]["roleRef"].clone();
+                }
+                sim.update(key, new);
+            }
+            5..8 if exists => {
+                let new = body(key, op.content);
+                let field = if new.get("rules").is_some() { "rules" } else { "subjects" };
+                sim.patch(key, json!({field: new[field]}));
+            }
+            8..11 if exists => sim.delete(key),
+            11 => {
+                let tier = ["x", "y", "z"][op.content];
+                let query = format!("labelSelector=tier%3D{tier}");
+                sim.delete_collection(&key.kind, &key.namespace, &query, |v| v["metadata"]["labels"]["tier"] == tier);
+            }
+            12 => sim.delete_collection(&key.kind, &key.namespace, "", |_| true),
+            13 if !key.namespace.is_empty() => sim.end_namespace(&key.namespace),
+            _ => sim.snapshot(),
+        }
+    }
+    sim.now += 500;
+}
+
+fn instants(sim: &Sim, evidence: &Evidence) -> Vec<Timestamp> {
+    let mut all: Vec<Timestamp> = sim.truth.values().flatten().map(|(t, _)| *t).collect();
+    all.extend(sim.listings.iter().map(|l| l.observed.from));
+    all.extend(evidence.log.iter().flat_map(|s| [s.from, s.to]));
+    let around = |t: &Timestamp| [-700_000, -1, 0, 1, 2_500_000].map(|d| t.plus_micros(d));
+    let mut all: Vec<Timestamp> = all.iter().flat_map(around).collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
+/// What must be known: the slow and simple model.
+fn must_know(sim: &Sim, evidence: &Evidence, level: Level, key: &ObjectKey, t: Timestamp, genesis: bool) -> bool {
+    let Some(stretch) = evidence.log.iter().find(|s| s.contains(t)) else { return false };
+    if !evidence.changes.iter().any(|c| c.group == RBAC_GROUP) {
+        return false;
+    }
+    let empty = Vec::new();
+    let turns = sim.truth.get(key).unwrap_or(&empty);
+    let before = turns.iter().rev().find(|(at, _)| stretch.from <= *at && *at <= t);
+    let since = before.map_or(stretch.from, |(at, _)| *at);
+    let until = turns.iter().map(|(at, _)| *at).find(|at| *at > t).unwrap_or(Timestamp::MAX).min(stretch.to);
+    let seen = sim.listings.iter().any(|l| since <= l.observed.from && l.observed.from < until);
+    let listed = sim.listings.iter().any(|l| stretch.contains(l.observed.from));
+    let from_birth = genesis && stretch.from <= ms(10_000);
+    // A snapshot in the very stretch, or an empty beginning, tells of absence; and so does every sighting of presence.
+    let set_known = listed || from_birth;
+    let absent = sim.true_content(key, t).is_none();
+    match before {
+        _ if absent && swept_later(sim, evidence, key, t, *stretch, level, from_birth) => false,
+        _ if seen => true,
+        None => from_birth,
+        Some((_, None)) => set_known && !vague_removal(evidence, key, since, level),
+        Some((at, Some(_))) => match level {
+            Level::RequestResponse => true,
+            Level::Metadata => false,
+            Level::Request => {
+                let change = evidence.changes.iter().find(|c| c.staged == *at && c.name == key.name);
+                change.is_some_and(|c| c.verb != "patch" || key.kind.ends_with("Role"))
+            }
+        },
+    }
+}
+
+/// Later in the stretch a request removed some without saying what, and until then no list tells what there was.
+fn swept_later(
+    sim: &Sim,
+    evidence: &Evidence,
+    key: &ObjectKey,
+    t: Timestamp,
+    stretch: Interval,
+    level: Level,
+    from_birth: bool,
+) -> bool {
+    let resource = RbacKind::from_kind(&key.kind).unwrap().resource();
+    let listed = |at| sim.listings.iter().any(|l| stretch.from <= l.observed.from && l.observed.from <= at);
+    level != Level::RequestResponse
+        && !from_birth
+        && evidence.changes.iter().any(|c| {
+            let same = c.verb == "deletecollection" && c.resource == resource && c.namespace == key.namespace;
+            same && stretch.contains(c.staged) && t < c.staged && !listed(c.staged)
+        })
+}
+
+/// Removed by a request that does not say what it removed, while what it was is not known.
+fn vague_removal(evidence: &Evidence, key: &ObjectKey, at: Timestamp, level: Level) -> bool {
+    let collection = |c: &&kubesleuth::history::evidence::Change| c.staged == at && c.verb == "deletecollection";
+    level != Level::RequestResponse && evidence.changes.iter().filter(collection).any(|c| c.namespace == key.namespace)
+}
+
+fn check(sim: &Sim, evidence: &Evidence, level: Level, genesis: bool) -> Result<(), TestCaseError> {
+    let history = history(evidence);
+    let timeline = rbac(&history);
+    for finding in &history.findings {
+        prop_assert_eq!(finding.code, "rbac-changes-not-logged", "{}", finding.message);
+    }
+    let complete = genesis && evidence.log.len() == 1 && evidence.log[0].from <= ms(10_000);
+    for t in instants(sim, evidence) {
+        let covered = evidence.log.iter().any(|s| s.contains(t));
+        for key in keys() {
+            let truth = sim.true_content(&key, t);
+            let answer = ask(&timeline, &key, t);
+            let case = format!("{key} at {t} ({}): {answer:?}, truth {truth:?}\n{:#?}", t.as_micros() - BASE, show(&history, &key));
+            match &answer {
+                Answer::Present(content, Basis::Observed | Basis::Derived) => {
+                    prop_assert_eq!(Some(content), truth.as_ref(), "{}", case);
+                }
+                Answer::Absent(Basis::Observed | Basis::Derived) => prop_assert!(truth.is_none(), "{}", case),
+                Answer::Maybe(one, two) if covered => {
+                    if let Some(truth) = &truth {
+                        let fits = if key.kind.ends_with("Role") {
+                            truth[0] == *one
+                        } else {
+                            truth[0] == *one && (two.is_null() || truth[1] == *two)
+                        };
+                        prop_assert!(fits, "{}", case);
+                    }
+                }
+                _ => {}
+            }
+            let known = matches!(
+                answer,
+                Answer::Present(_, Basis::Observed | Basis::Derived) | Answer::Absent(Basis::Observed | Basis::Derived)
+            );
+            if must_know(sim, evidence, level, &key, t, genesis) {
+                prop_assert!(known, "has to be known: {}", case);
+            }
+            if complete && level != Level::Metadata && covered && evidence.changes.iter().any(|c| c.group == RBAC_GROUP) {
+                prop_assert!(known, "a whole log leaves nothing open: {}", case);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn shuffle(evidence: &mut Evidence, seed: u64) {
+    let mut state = seed | 1;
+    let mut next = |n: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % (n as u64)).unwrap()
+    };
+    for i in (1..evidence.changes.len()).rev() {
+        evidence.changes.swap(i, next(i + 1));
+    }
+    for i in (1..evidence.sightings.len()).rev() {
+        evidence.sightings.swap(i, next(i + 1));
+    }
+    evidence.listings.reverse();
+}
+
+fn level() -> impl Strategy<Value = Level> {
+    prop_oneof![Just(Level::RequestResponse), Just(Level::Request), Just(Level::Metadata)]
+}
+
+/// Which part of the log is there: tenths of the whole, as stretches.
+fn cut() -> impl Strategy<Value = Vec<(i64, i64)>> {
+    prop_oneof![
+        2 => Just(vec![(0, 100)]),
+        1 => Just(Vec::new()),
+        2 => (0..100_i64, 0..100_i64).prop_map(|(a, b)| vec![(a.min(b), a.max(b))]),
+        2 => (0..40_i64, 40..60_i64, 60..100_i64).prop_map(|(a, b, c)| vec![(a, b), (c, 100)]),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1500, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_rebuilt_history_is_never_wrong(
+        ops in ops(24),
+        level in level(),
+        cut in cut(),
+        genesis in any::<bool>(),
+        managed_fields in any::<bool>(),
+        no_snapshots in prop::bool::weighted(0.2),
+        seed in any::<u64>(),
+    ) {
+        let mut sim = if genesis { Sim::with_genesis() } else { Sim::new() };
+        sim.managed_fields = managed_fields;
+        play(&mut sim, &ops);
+        if no_snapshots {
+            sim.listings.clear();
+            sim.sightings.clear();
+        }
+        let from = 9_990;
+        let length = sim.now - from;
+        let log = cut.iter()
+            .map(|(a, b)| Interval::new(ms(from + a * length / 100), ms(from + b * length / 100)))
+            .filter(|s| !s.is_empty())
+            .collect();
+        let mut evidence = sim.evidence_of(level, log);
+        shuffle(&mut evidence, seed);
+        check(&sim, &evidence, level, genesis)?;
+    }
+}
