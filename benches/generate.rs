@@ -11,8 +11,10 @@ use std::time::Instant;
 use clap::{CommandFactory, Parser, Subcommand};
 
 mod generate {
+    pub(crate) mod acting;
     pub(crate) mod audit;
     pub(crate) mod bootstrap;
+    pub(crate) mod cast;
     pub(crate) mod change;
     pub(crate) mod check;
     pub(crate) mod check_audit;
@@ -22,6 +24,7 @@ mod generate {
     pub(crate) mod content;
     pub(crate) mod event;
     pub(crate) mod fill;
+    pub(crate) mod fruitless;
     pub(crate) mod grants;
     pub(crate) mod json;
     pub(crate) mod kinds;
@@ -132,12 +135,13 @@ fn run(mode: Mode) -> Result<String, String> {
                 scale,
                 changes: times(100_000.0).max(200),
                 reviews: reviews.unwrap_or(times(200_000.0)),
-                file_size: file_size.unwrap_or(times(64e6).max(500_000)),
+                file_size: file_size.unwrap_or(times(64e6).max(5_000_000)),
             })
             .map_err(text)
         }
         Mode::Audit { out, bytes, seed, days, gzip, file_size } => {
-            generate::audit::generate(&generate::audit::Options { out, bytes, seed, days, gzip, file_size }).map_err(text)
+            generate::audit::generate(&generate::audit::Options { out, bytes, seed, days, gzip, file_size })
+                .map_err(text)
         }
         Mode::Check { dir } => generate::check::check(&dir),
     }

@@ -242,19 +242,20 @@ fn binding_state() -> impl Strategy<Value = BindingState> {
     ]
 }
 
-/// Versions of one object: cuts of time, each piece with a state or with none.
+/// Versions of one object: cuts of time, each piece with one of two states or with none.
 fn versions<S: Clone + std::fmt::Debug>(
     state: impl Strategy<Value = S>,
 ) -> impl Strategy<Value = Vec<(Interval, Basis, S)>> {
-    let piece = (1..8_i64, select(&BASES[..]), prop::option::weighted(0.9, state));
-    (-3..2_i64, prop::collection::vec(piece, 1..4)).prop_map(|(start, pieces)| {
+    let piece = (1..8_i64, select(&BASES[..]), prop::option::weighted(0.9, 0..2_usize));
+    let states = prop::collection::vec(state, 2);
+    (-3..2_i64, prop::collection::vec(piece, 1..5), states).prop_map(|(start, pieces, states)| {
         let mut since = if start < -1 { Timestamp::MIN } else { t(start) };
         let mut versions = Vec::new();
         let count = pieces.len();
         for (place, (length, basis, state)) in pieces.into_iter().enumerate() {
             let end =
                 if place + 1 == count && length > 3 { Timestamp::MAX } else { t(since.as_micros().max(0) + length) };
-            versions.extend(state.map(|state| (Interval::new(since, end), basis, state)));
+            versions.extend(state.map(|state| (Interval::new(since, end), basis, states[state].clone())));
             since = end;
         }
         versions
@@ -500,6 +501,38 @@ fn is_unknown_exactly_when_open(timeline: &RbacTimeline, review: &AccessReview, 
     Ok(())
 }
 
+/// The weakest thing that a list of all who can rests on, looking at every row; unknown when anything is.
+fn basis_of_list(t: &RbacTimeline, action: &Action, at: Timestamp) -> Basis {
+    let somebody = AccessReview { user: String::new(), groups: Vec::new(), action: action.clone() };
+    let mut basis = set_basis(t, RbacKind::ClusterRoleBinding, "", at).unwrap_or(Basis::Unknown);
+    if !action.namespace().is_empty() {
+        basis = basis.max(set_basis(t, RbacKind::RoleBinding, action.namespace(), at).unwrap_or(Basis::Unknown));
+    }
+    for b in bindings_in_reach(t, &somebody, at) {
+        let mut b = b.clone();
+        if let BindingState::Known { subjects, .. } | BindingState::Maybe { subjects: Some(subjects), .. } =
+            &mut b.state
+        {
+            let own_namespace = !b.namespace.is_empty();
+            let matches = |s: &Subject| match s.kind.as_str() {
+                "ServiceAccount" => own_namespace || !s.namespace.is_empty(),
+                kind => kind == "User" || kind == "Group",
+            };
+            // Whoever it may be: the question is asked for one of them.
+            let one = Subject { kind: "User".into(), ..Subject::default() };
+            *subjects = subjects.iter().filter(|s| matches(s)).map(|_| one.clone()).collect();
+        }
+        let of_binding = if matches!(b.state, BindingState::Unknown(_)) { Basis::Unknown } else { b.basis };
+        let of_chain = match step(t, &b, &somebody, at) {
+            Step::Nothing => Basis::Observed,
+            Step::Doubt => Basis::Unknown,
+            Step::Allows(known, _) | Step::Rests(known) | Step::Fails(known, _) => known,
+        };
+        basis = basis.max(of_binding).max(of_chain);
+    }
+    basis
+}
+
 /// Whether a grant of this scope reaches the action.
 fn reaches(scope: &GrantScope, action: &Action) -> bool {
     match scope {
@@ -508,7 +541,13 @@ fn reaches(scope: &GrantScope, action: &Action) -> bool {
     }
 }
 
-fn who_can_agrees(authorizer: &Authorizer, review: &AccessReview, at: Timestamp, decision: &Decision) -> Checked {
+fn who_can_agrees(
+    t: &RbacTimeline,
+    authorizer: &Authorizer,
+    review: &AccessReview,
+    at: Timestamp,
+    decision: &Decision,
+) -> Checked {
     let AccessReview { user, groups, action } = review;
     let namespace = action.namespace();
     let scope = if namespace.is_empty() { Scope::Cluster } else { Scope::Namespace(namespace.to_owned()) };
@@ -519,6 +558,7 @@ fn who_can_agrees(authorizer: &Authorizer, review: &AccessReview, at: Timestamp,
     prop_assert!(list.rows.iter().all(|row| row.held.contains(at) && reaches(&row.scope, action)));
     prop_assert!(decision.allowed.is_some() || !list.unknown.is_empty());
     prop_assert_eq!(list.unknown.is_empty(), list.basis != Basis::Unknown);
+    prop_assert_eq!(list.basis, basis_of_list(t, action, at), "{:?}", list.unknown);
     prop_assert!(decision.allowed != Some(false) || list.basis >= decision.basis);
     let everywhere = authorizer.who_can(action, &Scope::All, false, When::At(at));
     let listed = everywhere.rows.iter().filter(own).any(|row| reaches(&row.scope, action));
@@ -570,6 +610,11 @@ fn stretch_is_its_instants(
         unknown |= !one.unknown.is_empty();
         rows.extend(one.rows);
         named.extend(one.named_only);
+    }
+    for (place, one) in whole.rows.iter().enumerate() {
+        let apart = |other: &Row| one.held.to < other.held.from || other.held.to < one.held.from;
+        let same = |other: &&Row| Row { held: one.held, ..(*other).clone() } == *one;
+        prop_assert!(whole.rows[place + 1..].iter().filter(same).all(apart), "{:?}", one);
     }
     for (instants, stretch) in [(&mut rows, whole.rows), (&mut named, whole.named_only)] {
         instants.sort();
@@ -637,7 +682,7 @@ proptest! {
         let grants: Vec<Grant> = authorizer.grants().collect();
         for (review, at) in questions {
             let decision = authorizer.review(&review, t(at));
-            who_can_agrees(&authorizer, &review, t(at), &decision)?;
+            who_can_agrees(&timeline, &authorizer, &review, t(at), &decision)?;
             rights_and_grants_agree(&authorizer, &grants, &review, t(at), decision.allowed == Some(true))?;
         }
     }

@@ -301,6 +301,7 @@ fn resource_names_are_literal_and_do_not_let_nameless_requests_through() {
         assert_eq!(answer.named_only[0].resource_names(), ["db", "*"]);
     }
     assert!(can(&a, "ann", "list", "secrets=db", "x"), "a field selector on the name gives the request a name");
+    assert!(who(&a, "get", "secrets=other", &in_namespace("x"), false).named_only.is_empty());
     let named = who(&a, "get", "secrets=db", &in_namespace("x"), false);
     assert_eq!(names(&named.rows), [pair("ann", "")]);
     assert!(named.named_only.is_empty());
@@ -522,6 +523,16 @@ fn null_lists_and_invalid_rules_load_and_grant_what_the_evaluator_grants() {
     assert!(can(&a, "ann", "get", "/both", ""));
     assert!(!can(&a, "", "get", "pods", "x"));
     assert_eq!(a.grants().count(), 1);
+}
+
+#[test]
+fn a_role_binding_outside_every_namespace_grants_nothing() {
+    let mut cluster = Cluster::new().role("r", pods(&["get"])).binding("a/b", "ClusterRole/r", &[user("ann")]);
+    cluster.0.bindings[0].namespace = Arc::from("");
+    let a = cluster.build();
+    assert!(!can(&a, "ann", "get", "pods", ""));
+    assert!(names(&who(&a, "get", "pods", &Scope::All, false).rows).is_empty());
+    assert_eq!(a.grants().count(), 0);
 }
 
 // ---------------------------------------------------------------- what cannot be told

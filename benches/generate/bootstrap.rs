@@ -38,16 +38,28 @@ pub(crate) const CLUSTER_ROLES: [(&str, &str, &str); 24] = [
         "",
         "get /healthz,/healthz/*,/livez,/livez/*,/metrics,/metrics/slis,/readyz,/readyz/*; get core nodes/metrics",
     ),
-    ("system:kubelet-api-admin", "", "get,list,watch core nodes; proxy core nodes; * core nodes/log,nodes/metrics,nodes/proxy,nodes/stats"),
+    (
+        "system:kubelet-api-admin",
+        "",
+        "get,list,watch core nodes; proxy core nodes; * core nodes/log,nodes/metrics,nodes/proxy,nodes/stats",
+    ),
     ("system:node-bootstrapper", "", "create,get,list,watch certificates.k8s.io certificatesigningrequests"),
-    ("system:node-problem-detector", "", "get core nodes; patch core nodes/status; create,patch,update core,events.k8s.io events"),
+    (
+        "system:node-problem-detector",
+        "",
+        "get core nodes; patch core nodes/status; create,patch,update core,events.k8s.io events",
+    ),
     (
         "system:node-proxier",
         "",
         "list,watch core endpoints,services; get,list,watch core nodes; create,patch,update core,events.k8s.io events; \
          list,watch discovery.k8s.io endpointslices",
     ),
-    ("system:auth-delegator", "", "create authentication.k8s.io tokenreviews; create authorization.k8s.io subjectaccessreviews"),
+    (
+        "system:auth-delegator",
+        "",
+        "create authentication.k8s.io tokenreviews; create authorization.k8s.io subjectaccessreviews",
+    ),
     ("system:kube-aggregator", "", "get,list,watch core endpoints,services"),
     ("system:kube-dns", "", "list,watch core endpoints,services"),
     ("system:heapster", "", "get,list,watch core events,namespaces,nodes,pods; get,list,watch extensions deployments"),
@@ -118,36 +130,76 @@ const EDIT: &str = "get,list,watch core pods/attach,pods/exec,pods/portforward,p
     create,delete,deletecollection,get,list,patch,update,watch coordination.k8s.io leases";
 
 /// `(name, label it carries itself, label it gathers)` of the aggregated ClusterRoles.
-pub(crate) const AGGREGATED: [(&str, &str, &str); 3] = [("admin", "", "admin"), ("edit", "admin", "edit"), ("view", "edit", "view")];
+pub(crate) const AGGREGATED: [(&str, &str, &str); 3] =
+    [("admin", "", "admin"), ("edit", "admin", "edit"), ("view", "edit", "view")];
 
 /// `(name, rules)`: ClusterRole and binding `system:controller:<name>`, service account `kube-system/<name>`.
 pub(crate) const CONTROLLERS: [(&str, &str); 18] = [
-    ("clusterrole-aggregation-controller", "escalate,get,list,patch,update,watch rbac.authorization.k8s.io clusterroles"),
+    (
+        "clusterrole-aggregation-controller",
+        "escalate,get,list,patch,update,watch rbac.authorization.k8s.io clusterroles",
+    ),
     (
         "namespace-controller",
         "delete,get,list,watch core namespaces; update core namespaces/finalize,namespaces/status; \
          delete,deletecollection,get,list,watch * *",
     ),
     ("service-account-controller", "create core serviceaccounts; create,patch,update core,events.k8s.io events"),
-    ("generic-garbage-collector", "delete,get,list,patch,update,watch * *; create,patch,update core,events.k8s.io events"),
-    ("resourcequota-controller", "list,watch * *; update core resourcequotas/status; create,patch,update core,events.k8s.io events"),
+    (
+        "generic-garbage-collector",
+        "delete,get,list,patch,update,watch * *; create,patch,update core,events.k8s.io events",
+    ),
+    (
+        "resourcequota-controller",
+        "list,watch * *; update core resourcequotas/status; create,patch,update core,events.k8s.io events",
+    ),
     (
         "deployment-controller",
         "get,list,update,watch apps deployments; update apps deployments/status; \
          create,delete,get,list,patch,update,watch apps replicasets; get,list,update,watch core pods",
     ),
-    ("replicaset-controller", "get,list,update,watch apps replicasets; update apps replicasets/status; create,delete,list,patch,watch core pods"),
-    ("statefulset-controller", "get,list,watch apps statefulsets; update apps statefulsets/status; create,delete,get,patch,update core pods"),
-    ("daemon-set-controller", "get,list,watch apps daemonsets; update apps daemonsets/status; create,delete,list,patch,watch core pods"),
-    ("job-controller", "get,list,patch,update,watch batch jobs; update batch jobs/status; create,delete,list,patch,watch core pods"),
-    ("cronjob-controller", "get,list,update,watch batch cronjobs; create,delete,get,list,patch,update,watch batch jobs"),
+    (
+        "replicaset-controller",
+        "get,list,update,watch apps replicasets; update apps replicasets/status; create,delete,list,patch,watch core pods",
+    ),
+    (
+        "statefulset-controller",
+        "get,list,watch apps statefulsets; update apps statefulsets/status; create,delete,get,patch,update core pods",
+    ),
+    (
+        "daemon-set-controller",
+        "get,list,watch apps daemonsets; update apps daemonsets/status; create,delete,list,patch,watch core pods",
+    ),
+    (
+        "job-controller",
+        "get,list,patch,update,watch batch jobs; update batch jobs/status; create,delete,list,patch,watch core pods",
+    ),
+    (
+        "cronjob-controller",
+        "get,list,update,watch batch cronjobs; create,delete,get,list,patch,update,watch batch jobs",
+    ),
     ("endpoint-controller", "get,list,watch core pods,services; create,delete,get,list,update,watch core endpoints"),
-    ("endpointslice-controller", "get,list,watch core nodes,pods,services; create,delete,get,list,update,watch discovery.k8s.io endpointslices"),
-    ("node-controller", "delete,get,list,patch,update,watch core nodes; patch,update core nodes/status; delete,get,list,watch core pods"),
-    ("horizontal-pod-autoscaler", "get,list,watch autoscaling horizontalpodautoscalers; get,update * */scale; list,watch core pods"),
-    ("persistent-volume-binder", "create,delete,get,list,update,watch core persistentvolumes; get,list,update,watch core persistentvolumeclaims"),
+    (
+        "endpointslice-controller",
+        "get,list,watch core nodes,pods,services; create,delete,get,list,update,watch discovery.k8s.io endpointslices",
+    ),
+    (
+        "node-controller",
+        "delete,get,list,patch,update,watch core nodes; patch,update core nodes/status; delete,get,list,watch core pods",
+    ),
+    (
+        "horizontal-pod-autoscaler",
+        "get,list,watch autoscaling horizontalpodautoscalers; get,update * */scale; list,watch core pods",
+    ),
+    (
+        "persistent-volume-binder",
+        "create,delete,get,list,update,watch core persistentvolumes; get,list,update,watch core persistentvolumeclaims",
+    ),
     ("root-ca-cert-publisher", "create,update core configmaps; create,patch,update core,events.k8s.io events"),
-    ("ttl-after-finished-controller", "delete,get,list,watch batch jobs; create,patch,update core,events.k8s.io events"),
+    (
+        "ttl-after-finished-controller",
+        "delete,get,list,watch batch jobs; create,patch,update core,events.k8s.io events",
+    ),
 ];
 
 /// `(ClusterRole and binding, subjects)` of the other default ClusterRoleBindings, in the notation of

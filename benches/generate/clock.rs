@@ -77,15 +77,25 @@ pub(crate) struct Stamper {
 impl Stamper {
     /// Writes what [`micros`] gives.
     pub(crate) fn push(&mut self, out: &mut Vec<u8>, time: i64) {
+        out.extend_from_slice(self.second_of(time));
+        out.push(b'.');
+        push_digits(out, time.rem_euclid(SECOND) as u64, 6);
+        out.push(b'Z');
+    }
+
+    /// Writes what [`seconds`] gives.
+    pub(crate) fn push_second(&mut self, out: &mut Vec<u8>, time: i64) {
+        out.extend_from_slice(self.second_of(time));
+        out.push(b'Z');
+    }
+
+    fn second_of(&mut self, time: i64) -> &[u8] {
         let second = time.div_euclid(SECOND);
         if second != self.second || self.text.is_empty() {
             self.second = second;
             self.text = date_and_time(time, ':');
         }
-        out.extend_from_slice(self.text.as_bytes());
-        out.push(b'.');
-        push_digits(out, time.rem_euclid(SECOND) as u64, 6);
-        out.push(b'Z');
+        self.text.as_bytes()
     }
 }
 

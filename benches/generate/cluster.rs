@@ -120,7 +120,10 @@ impl Cluster {
         if groups.iter().any(|g| g == "system:masters") {
             return true;
         }
-        let inside = self.of(Kind::RoleBinding).of_namespace(&ask.namespace).filter(|_| !ask.namespace.is_empty() && ask.path.is_empty());
+        let inside = self
+            .of(Kind::RoleBinding)
+            .of_namespace(&ask.namespace)
+            .filter(|_| !ask.namespace.is_empty() && ask.path.is_empty());
         self.of(Kind::ClusterRoleBinding)
             .iter()
             .chain(inside)

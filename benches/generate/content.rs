@@ -77,12 +77,32 @@ impl Author<'_> {
     /// A rule about custom resources.
     fn custom_rule(&mut self, only_reads: bool) -> Rule {
         let group = format!("{}.example.com", names::team(self.rng.index(32)));
-        let kinds = ["widgets", "policies", "jobs", "tenants", "backups", "routes", "clusters", "clusters/status", "routes/scale"];
-        let verbs: &[&str] = if only_reads { &["get", "list", "watch"] } else { &["get", "list", "watch", "create", "update", "patch", "delete"] };
+        let kinds = [
+            "widgets",
+            "policies",
+            "jobs",
+            "tenants",
+            "backups",
+            "routes",
+            "clusters",
+            "clusters/status",
+            "routes/scale",
+        ];
+        let verbs: &[&str] = if only_reads {
+            &["get", "list", "watch"]
+        } else {
+            &["get", "list", "watch", "create", "update", "patch", "delete"]
+        };
         let (resources, count) = (1 + self.rng.index(3), if only_reads { 3 } else { 1 + self.rng.index(7) });
         let own = |list: Vec<&str>| list.into_iter().map(str::to_owned).collect();
         let names = if self.rng.per_mille(150) { vec![names::app(self.rng)] } else { Vec::new() };
-        Rule { verbs: own(self.rng.some(verbs, count)), groups: vec![group], resources: own(self.rng.some(&kinds, resources)), names, urls: Vec::new() }
+        Rule {
+            verbs: own(self.rng.some(verbs, count)),
+            groups: vec![group],
+            resources: own(self.rng.some(&kinds, resources)),
+            names,
+            urls: Vec::new(),
+        }
     }
 
     fn role_ref(&mut self, kind: Kind, namespace: &str) -> (Kind, String) {
@@ -92,7 +112,17 @@ impl Author<'_> {
             let role = self.rng.pick(&roles).filter(|_| !missing).map(|r| r.name.clone());
             return (Kind::Role, role.unwrap_or_else(|| format!("{}-removed", names::duty(self.rng, false))));
         }
-        let usual = self.rng.word(&["view", "view", "view", "edit", "edit", "admin", "system:discovery", "system:auth-delegator", "cluster-admin"]);
+        let usual = self.rng.word(&[
+            "view",
+            "view",
+            "view",
+            "edit",
+            "edit",
+            "admin",
+            "system:discovery",
+            "system:auth-delegator",
+            "cluster-admin",
+        ]);
         let own = self.cluster.of(Kind::ClusterRole).pick_uneven(self.rng).map(|r| r.name.clone());
         let name = match own {
             _ if missing => format!("{}-removed", names::duty(self.rng, true)),
@@ -111,12 +141,17 @@ impl Author<'_> {
                 Subject::group(self.rng.pick(&groups).map_or("nobody", String::as_str))
             }
             50..53 => Subject::group(self.rng.word(&GROUPS)),
-            53..56 if HARMLESS.contains(&role) => {
-                Subject::group(self.rng.word(&["system:authenticated", "system:serviceaccounts", "system:unauthenticated"]))
-            }
+            53..56 if HARMLESS.contains(&role) => Subject::group(self.rng.word(&[
+                "system:authenticated",
+                "system:serviceaccounts",
+                "system:unauthenticated",
+            ])),
             56..60 => {
                 let of = self.namespaces(namespace);
-                Subject::group(&format!("system:serviceaccounts:{}", self.rng.pick(&of).map_or("default", String::as_str)))
+                Subject::group(&format!(
+                    "system:serviceaccounts:{}",
+                    self.rng.pick(&of).map_or("default", String::as_str)
+                ))
             }
             60..63 => Subject::account(namespace_or(namespace, "default"), &format!("{}-gone", names::app(self.rng))),
             _ => self.account(namespace),

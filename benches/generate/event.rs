@@ -23,9 +23,10 @@ pub(crate) struct Actor {
 
 impl Actor {
     /// `user` or `impersonatedUser`.
-    fn json(&self) -> Json {
+    pub(crate) fn json(&self) -> Json {
         let extra = self.extra.iter().map(|(k, v)| (Cow::Borrowed(*k), Json::List(vec![Json::from(v.as_str())])));
-        let user = object().with("username", self.username.as_str()).text("uid", &self.uid).texts("groups", &self.groups);
+        let user =
+            object().with("username", self.username.as_str()).text("uid", &self.uid).texts("groups", &self.groups);
         user.maybe("extra", (!self.extra.is_empty()).then(|| Json::Object(extra.collect()))).done()
     }
 }
@@ -46,7 +47,11 @@ pub(crate) struct Target {
 impl Target {
     /// The path of the collection, or of the object when it has a name.
     pub(crate) fn path(&self, with_name: bool) -> String {
-        let mut path = if self.group.is_empty() { format!("/api/{}", self.version) } else { format!("/apis/{}/{}", self.group, self.version) };
+        let mut path = if self.group.is_empty() {
+            format!("/api/{}", self.version)
+        } else {
+            format!("/apis/{}/{}", self.group, self.version)
+        };
         if !self.namespace.is_empty() && self.resource != "namespaces" {
             path = format!("{path}/namespaces/{}", self.namespace);
         }
@@ -105,9 +110,27 @@ pub(crate) struct Request<'a> {
 
 impl<'a> Request<'a> {
     /// A successful one without bodies.
-    pub(crate) fn new(actor: &'a Actor, level: &'static str, verb: &'static str, uri: String, target: Option<Target>) -> Self {
+    pub(crate) fn new(
+        actor: &'a Actor,
+        level: &'static str,
+        verb: &'static str,
+        uri: String,
+        target: Option<Target>,
+    ) -> Self {
         let code = if verb == "create" { 201 } else { 200 };
-        Self { actor, as_actor: None, level, verb, uri, target, code, status: None, request: None, response: None, forbidden: false }
+        Self {
+            actor,
+            as_actor: None,
+            level,
+            verb,
+            uri,
+            target,
+            code,
+            status: None,
+            request: None,
+            response: None,
+            forbidden: false,
+        }
     }
 
     fn line(self, audit_id: String, received: i64, stage: i64) -> Vec<u8> {
@@ -136,7 +159,8 @@ impl<'a> Request<'a> {
             .maybe("responseObject", self.response)
             .with("requestReceivedTimestamp", micros(received))
             .with("stageTimestamp", micros(stage));
-        let annotations = object().with("authorization.k8s.io/decision", decision).with("authorization.k8s.io/reason", reason);
+        let annotations =
+            object().with("authorization.k8s.io/decision", decision).with("authorization.k8s.io/reason", reason);
         let mut out = Vec::with_capacity(4096);
         event.with("annotations", annotations.done()).done().push_compact(&mut out);
         out

@@ -30,7 +30,8 @@ pub(crate) const RESOURCES: [(&str, &str); 18] = [
     ("rbac.authorization.k8s.io", "rolebindings"),
     ("rbac.authorization.k8s.io", "clusterroles"),
 ];
-const VERBS: [&str; 10] = ["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection", "bind", "escalate"];
+const VERBS: [&str; 10] =
+    ["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection", "bind", "escalate"];
 
 /// Somebody, and something granted to them.
 #[derive(Clone, Debug)]
@@ -43,6 +44,9 @@ pub(crate) struct Granted {
     pub(crate) reason: String,
     pub(crate) ask: Ask,
 }
+
+/// A user name, its groups, and the service account that it is.
+type Known = (String, Vec<String>, Option<(String, String)>);
 
 /// Draws from the cluster.
 pub(crate) struct Drawing<'a> {
@@ -65,7 +69,7 @@ impl Drawing<'_> {
     }
 
     /// Who a subject may be.
-    fn user(&mut self, subject: &Subject, binding: &Thing) -> Option<(String, Vec<String>, Option<(String, String)>)> {
+    fn user(&mut self, subject: &Subject, binding: &Thing) -> Option<Known> {
         let of_account = |namespace: &str, name: &str| {
             let place = (namespace.to_owned(), name.to_owned());
             (account_user(namespace, name), account_groups(namespace), Some(place))
@@ -137,9 +141,16 @@ impl Drawing<'_> {
         let ask = &mut granted.ask;
         match self.rng.below(6) {
             0 => ask.verb = self.rng.word(&VERBS).to_owned(),
-            1 if ask.path.is_empty() => (ask.resource, ask.subresource) = split(self.rng.pick(&RESOURCES).map_or("pods", |r| r.1)),
-            2 if ask.path.is_empty() => ask.subresource = self.rng.word(&["", "status", "exec", "log", "scale", "token"]).to_owned(),
-            3 => ask.namespace = self.cluster.of(Kind::Namespace).pick(self.rng).map(|n| n.name.clone()).unwrap_or_default(),
+            1 if ask.path.is_empty() => {
+                (ask.resource, ask.subresource) = split(self.rng.pick(&RESOURCES).map_or("pods", |r| r.1))
+            }
+            2 if ask.path.is_empty() => {
+                ask.subresource = self.rng.word(&["", "status", "exec", "log", "scale", "token"]).to_owned()
+            }
+            3 => {
+                ask.namespace =
+                    self.cluster.of(Kind::Namespace).pick(self.rng).map(|n| n.name.clone()).unwrap_or_default()
+            }
             4 => ask.name = names::app(self.rng),
             _ => granted = self.somebody(granted),
         }
@@ -166,7 +177,9 @@ impl Drawing<'_> {
 
     fn somebody(&mut self, granted: Granted) -> Granted {
         match self.people.pick(self.rng) {
-            Some(person) => Granted { user: person.name.clone(), groups: person.groups.clone(), account: None, ..granted },
+            Some(person) => {
+                Granted { user: person.name.clone(), groups: person.groups.clone(), account: None, ..granted }
+            }
             None => granted,
         }
     }

@@ -8,8 +8,6 @@ use std::borrow::Cow;
 pub(crate) enum Json {
     /// `null`.
     Null,
-    /// `true` or `false`.
-    Bool(bool),
     /// A whole number.
     Number(i64),
     /// A string.
@@ -113,7 +111,6 @@ impl Writer<'_> {
     fn value(&mut self, value: &Json, depth: usize) {
         match value {
             Json::Null => self.out.extend_from_slice(b"null"),
-            Json::Bool(yes) => self.out.extend_from_slice(if *yes { b"true" } else { b"false" }),
             Json::Number(n) => self.out.extend_from_slice(n.to_string().as_bytes()),
             Json::Text(text) => push_text(self.out, text),
             Json::List(items) => self.list(items, depth),

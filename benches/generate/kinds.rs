@@ -17,8 +17,14 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// All of them.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::ClusterRole, Self::ClusterRoleBinding, Self::Role, Self::RoleBinding, Self::ServiceAccount, Self::Namespace];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::ClusterRole,
+        Self::ClusterRoleBinding,
+        Self::Role,
+        Self::RoleBinding,
+        Self::ServiceAccount,
+        Self::Namespace,
+    ];
     /// Those of RBAC.
     pub(crate) const RBAC: [Self; 4] = [Self::ClusterRole, Self::ClusterRoleBinding, Self::Role, Self::RoleBinding];
 

@@ -54,7 +54,15 @@ impl Logs {
         empty_dir(&layout.dir)?;
         let file = File::create(layout.dir.join("audit.log"))?;
         let buffer = Vec::with_capacity(BUFFER.saturating_mul(2));
-        Ok(Self { layout, file, in_file: 0, buffer, last_time: 0, written: Written::default(), compressing: Vec::new() })
+        Ok(Self {
+            layout,
+            file,
+            in_file: 0,
+            buffer,
+            last_time: 0,
+            written: Written::default(),
+            compressing: Vec::new(),
+        })
     }
 
     /// Writes one line, without its line feed, logged at `time`.

@@ -100,10 +100,9 @@ impl Thing {
             other.content &= !content;
         }
         let own = self.managers.iter().position(|m| m.name == name && m.applies == applies);
-        let mut entry = own.map_or(
-            Manager { name, applies, time, metadata: false, content: false },
-            |place| self.managers.remove(place),
-        );
+        let mut entry = own.map_or(Manager { name, applies, time, metadata: false, content: false }, |place| {
+            self.managers.remove(place)
+        });
         entry.time = time;
         entry.metadata |= metadata;
         entry.content |= content;
@@ -188,13 +187,19 @@ impl Thing {
             builder = builder.maybe(key, (!map.is_empty()).then(|| strings(map)));
         }
         let managers = with_managers && !self.managers.is_empty();
-        builder.maybe("managedFields", managers.then(|| Json::List(self.managers.iter().map(|m| self.manager(m)).collect()))).done()
+        builder
+            .maybe(
+                "managedFields",
+                managers.then(|| Json::List(self.managers.iter().map(|m| self.manager(m)).collect())),
+            )
+            .done()
     }
 
     fn manager(&self, manager: &Manager) -> Json {
         let mut fields = object();
         if manager.metadata && !(self.labels.is_empty() && self.annotations.is_empty()) {
-            let metadata = object().maybe("f:annotations", owned(&self.annotations)).maybe("f:labels", owned(&self.labels));
+            let metadata =
+                object().maybe("f:annotations", owned(&self.annotations)).maybe("f:labels", owned(&self.labels));
             fields = fields.with("f:metadata", metadata.done());
         }
         if manager.metadata && matches!(&self.content, Content::Rules(_, gathers) if !gathers.is_empty()) {

@@ -132,7 +132,11 @@ pub(crate) fn account_user(namespace: &str, name: &str) -> String {
 
 /// A service account's groups.
 pub(crate) fn account_groups(namespace: &str) -> Vec<String> {
-    vec!["system:serviceaccounts".to_owned(), format!("system:serviceaccounts:{namespace}"), "system:authenticated".to_owned()]
+    vec![
+        "system:serviceaccounts".to_owned(),
+        format!("system:serviceaccounts:{namespace}"),
+        "system:authenticated".to_owned(),
+    ]
 }
 
 /// A service account with a token that is bound to a pod.

@@ -1,6 +1,8 @@
 //! The cluster as the first snapshot shows it: the defaults of Kubernetes, the platform, and years of teams' own roles.
 
-use super::bootstrap::{AGGREGATE, AGGREGATED, CLUSTER_BINDINGS, CLUSTER_ROLES, CONTROLLERS, NAMESPACES, PLATFORM, ROLES};
+use super::bootstrap::{
+    AGGREGATE, AGGREGATED, CLUSTER_BINDINGS, CLUSTER_ROLES, CONTROLLERS, NAMESPACES, PLATFORM, ROLES,
+};
 use super::clock::{DAY, HOUR, SECOND, START};
 use super::content::GATHER_MONITORING;
 use super::kinds::{Kind, Subject};
@@ -209,7 +211,14 @@ impl Filling {
 
     /// Gives every object its identity, its birthday and the resourceVersion of its last change.
     fn number(&mut self) {
-        let kinds = [Kind::Namespace, Kind::ServiceAccount, Kind::ClusterRole, Kind::ClusterRoleBinding, Kind::Role, Kind::RoleBinding];
+        let kinds = [
+            Kind::Namespace,
+            Kind::ServiceAccount,
+            Kind::ClusterRole,
+            Kind::ClusterRoleBinding,
+            Kind::Role,
+            Kind::RoleBinding,
+        ];
         let mut all: Vec<Thing> = kinds.iter().flat_map(|k| self.cluster.of(*k).iter().cloned()).collect();
         let mut namespaces: BTreeMap<String, i64> = BTreeMap::new();
         let mut changed: Vec<(i64, usize)> = Vec::new();

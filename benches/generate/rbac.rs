@@ -65,7 +65,13 @@ pub(crate) fn generate(options: &Options) -> io::Result<String> {
         counts: Counts::default(),
     };
     let timeline = timeline(options);
-    let mut history = History { world, sizes, total: options.changes, reviews: Reviews::default(), asking: Rng::new(options.seed, "reviews") };
+    let mut history = History {
+        world,
+        sizes,
+        total: options.changes,
+        reviews: Reviews::default(),
+        asking: Rng::new(options.seed, "reviews"),
+    };
     for (time, slot) in timeline {
         history.world.journal.wait_until(time);
         history.happen(slot)?;
@@ -85,7 +91,12 @@ fn timeline(options: &Options) -> Vec<(i64, Slot)> {
     let times = office_hours(&mut rng, options.changes);
     all.extend(times.into_iter().zip(0..).map(|(time, place)| (time, Slot::Change(place))));
     let share = |parts: u64| options.changes.saturating_mul(parts) / 10_000;
-    for (slot, count) in [(Slot::Read, share(4500)), (Slot::Fruitless, share(300)), (Slot::Account, share(400)), (Slot::Namespace, share(8))] {
+    for (slot, count) in [
+        (Slot::Read, share(4500)),
+        (Slot::Fruitless, share(300)),
+        (Slot::Account, share(400)),
+        (Slot::Namespace, share(8)),
+    ] {
         all.extend(office_hours(&mut rng, count).into_iter().map(|time| (time, slot)));
     }
     all.extend((0..options.reviews).map(|_| (rng.range(START + 6 * MINUTE, END - 11 * MINUTE), Slot::Review)));
@@ -107,7 +118,8 @@ fn office_hours(rng: &mut Rng, count: u64) -> Vec<i64> {
     }
     let mut times: Vec<i64> = Vec::new();
     while (times.len() as u64) < count {
-        let burst = times.last().copied().filter(|_| rng.per_mille(450)).map(|last| last + rng.range(SECOND / 10, 8 * SECOND));
+        let burst =
+            times.last().copied().filter(|_| rng.per_mille(450)).map(|last| last + rng.range(SECOND / 10, 8 * SECOND));
         let draw = rng.range(0, sum - 1);
         let hour = sums.partition_point(|s| *s <= draw) as i64;
         let time = burst.unwrap_or(START + hour * HOUR + rng.range(0, HOUR - 1));
@@ -211,14 +223,17 @@ impl History {
     /// Whether there should be more of a kind: numbers stay near what the first snapshot shows.
     fn grows(&mut self, kind: Kind) -> bool {
         let (have, want) = (self.world.cluster.of(kind).len() as u64, self.sizes.of(kind) as u64);
-        let share = 500_u64.saturating_add(want.saturating_mul(4000) / want.max(1)).saturating_sub(have.saturating_mul(4000) / want.max(1));
+        let share = 500_u64
+            .saturating_add(want.saturating_mul(4000) / want.max(1))
+            .saturating_sub(have.saturating_mul(4000) / want.max(1));
         self.world.rng.per_mille(share.clamp(100, 900))
     }
 
     fn finish(self, options: &Options) -> io::Result<String> {
         snapshot::write(&options.out.join("snapshots/end"), &self.world.cluster, LAST)?;
         let counts = self.world.counts.clone();
-        let sizes = Kind::ALL.iter().fold(object(), |o, k| o.with(k.plural(), number(self.world.cluster.of(*k).len() as u64)));
+        let sizes =
+            Kind::ALL.iter().fold(object(), |o, k| o.with(k.plural(), number(self.world.cluster.of(*k).len() as u64)));
         let reviews = self.reviews.counts();
         let mut rng = self.asking.clone();
         self.reviews.write(&options.out, &mut rng)?;
@@ -226,7 +241,10 @@ impl History {
         let record = record(options, &counts, written).with("objects_at_the_end", sizes.done());
         let record = record.with("reviews", number(reviews.0)).with("reviews_allowed", number(reviews.1)).done();
         std::fs::write(options.out.join("generated.json"), record.pretty(2))?;
-        Ok(format!("{} changes, {} events, {} bytes of log, {} reviews", counts.changes, written.lines, written.bytes, reviews.0))
+        Ok(format!(
+            "{} changes, {} events, {} bytes of log, {} reviews",
+            counts.changes, written.lines, written.bytes, reviews.0
+        ))
     }
 }
 

@@ -22,8 +22,8 @@ impl Reviews {
         let at = world.journal.now();
         let mut drawing = Drawing { rng, cluster: &world.cluster, people: &world.people };
         let drawn = (0..1000).find_map(|_| match drawing.rng.below(100) {
-            0..45 => drawing.granted(),
-            45..80 => {
+            0..25 => drawing.granted(),
+            25..60 => {
                 let granted = drawing.granted();
                 granted.map(|g| drawing.twisted(g))
             }
@@ -69,7 +69,10 @@ fn line(at: i64, granted: &Granted) -> Vec<u8> {
             .text("name", &ask.name);
         spec.with("resourceAttributes", attributes.done())
     } else {
-        spec.with("nonResourceAttributes", object().with("path", ask.path.as_str()).with("verb", ask.verb.as_str()).done())
+        spec.with(
+            "nonResourceAttributes",
+            object().with("path", ask.path.as_str()).with("verb", ask.verb.as_str()).done(),
+        )
     };
     let mut out = Vec::new();
     object().with("at", Json::from(micros(at))).with("spec", spec.done()).done().push_compact(&mut out);

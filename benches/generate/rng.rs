@@ -8,7 +8,8 @@ pub(crate) struct Rng([u64; 4]);
 impl Rng {
     /// The stream of this name for this seed; streams of other names do not disturb it.
     pub(crate) fn new(seed: u64, stream: &str) -> Self {
-        let name = stream.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
+        let name =
+            stream.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
         let mut state = seed ^ name.rotate_left(17);
         Self(std::array::from_fn(|_| splitmix(&mut state)))
     }

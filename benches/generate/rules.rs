@@ -64,7 +64,8 @@ impl Rule {
             return false;
         }
         if !ask.path.is_empty() {
-            let fits = |url: &String| url.strip_suffix('*').map_or(*url == ask.path, |start| ask.path.starts_with(start));
+            let fits =
+                |url: &String| url.strip_suffix('*').map_or(*url == ask.path, |start| ask.path.starts_with(start));
             return self.urls.iter().any(fits);
         }
         has(&self.groups, &ask.group)

@@ -73,7 +73,12 @@ impl World {
                 self.journal.log(Request::new(&actor, "Metadata", "get", at.path(true), Some(at)))
             }
             _ => {
-                let at = Target { resource: kind.plural().to_owned(), group: RBAC.to_owned(), version: "v1", ..Target::default() };
+                let at = Target {
+                    resource: kind.plural().to_owned(),
+                    group: RBAC.to_owned(),
+                    version: "v1",
+                    ..Target::default()
+                };
                 let uri = format!("{}?limit=500", at.path(false));
                 self.journal.log(Request::new(&actor, "Metadata", "list", uri, Some(at)))
             }

@@ -60,7 +60,9 @@ impl Actors {
             }
         };
         let mut controller = |name: &str| {
-            let agent = format!("kube-controller-manager/v1.36.1 (linux/amd64) kubernetes/5b0a2f1/system:serviceaccount:kube-system:{name}");
+            let agent = format!(
+                "kube-controller-manager/v1.36.1 (linux/amd64) kubernetes/5b0a2f1/system:serviceaccount:kube-system:{name}"
+            );
             Actor { ips: vec!["10.0.0.11".to_owned()], ..by_binding(&format!("system:controller:{name}"), &agent) }
         };
         Self {

@@ -113,10 +113,12 @@ impl Authorizer {
             return EscalationCheck::passed(Pass::Housekeeping, Basis::Observed);
         }
         let (verb, decision) = self.override_verb(write, at);
-        if decision.allowed == Some(true) {
-            return EscalationCheck::passed(Pass::Verb, decision.basis);
-        }
         let mut check = self.cover(write, at);
+        if decision.allowed == Some(true) {
+            // Where both ways are open, the better known one counts.
+            let basis = if check.passed == Some(true) { check.basis.min(decision.basis) } else { decision.basis };
+            return EscalationCheck::passed(Pass::Verb, basis);
+        }
         if check.passed == Some(false) && decision.allowed.is_none() {
             check.passed = None;
             check.basis = Basis::Unknown;

@@ -74,7 +74,7 @@ impl Authorizer {
         }
         let Search { rows, named_only, whole, named, .. } = search;
         let (unknown, basis) = whole.finish();
-        let named_unknown = named.finish().0.into_iter().filter(|one| !unknown.contains(one)).collect();
+        let named_unknown = named.finish().0.into_iter().filter(|one| unknown.binary_search(one).is_err()).collect();
         let rows = finish(rows, window, Some(Row::privileged()));
         WhoCan { rows, named_only: finish(named_only, window, None), unknown, named_unknown, basis }
     }

@@ -80,8 +80,12 @@ impl Cli {
     /// # Errors
     /// When the command is wrong or its input is damaged: exit code 2.
     pub fn run(self) -> anyhow::Result<ExitCode> {
+        self.answer().map(ExitCode::from)
+    }
+
+    fn answer(self) -> anyhow::Result<u8> {
         let settings = self.global.resolve();
-        let code = match self.command {
+        match self.command {
             Command::Collect(args) => args.run(&settings),
             Command::Verify(args) => args.run(&settings),
             Command::Import(args) => args.run(&settings),
@@ -94,7 +98,6 @@ impl Cli {
             Command::Show(args) => args.run(&settings),
             Command::Sql(args) => args.run(&settings),
             Command::Demo(args) => args.run(&settings),
-        }?;
-        Ok(ExitCode::from(code))
+        }
     }
 }

@@ -20,11 +20,17 @@ impl Args {
         let bars = settings.bars();
         let check = bundle::verify(&self.bundle, &bars)?;
         let whole = check.is_whole();
-        let mut notes = vec![if whole {
-            format!("whole: {} files, {} bytes, every hash as sealed", check.files, check.bytes)
-        } else {
-            format!("not whole: {} findings", check.findings.iter().filter(|f| f.severity > Severity::Info).count())
-        }];
+        let mut rows: Vec<Vec<Value>> = Vec::new();
+        if whole {
+            let what = format!("whole: {} files, {} bytes, every hash as sealed", check.files, check.bytes);
+            rows.push(vec![Severity::Info.as_str().into(), "whole".into(), what.into()]);
+        }
+        rows.extend(check.findings.iter().map(|f| vec![f.severity.as_str().into(), f.code.into(), f.message.as_str().into()]));
+        let mut notes = Vec::new();
+        if !whole {
+            let findings = check.findings.iter().filter(|f| f.severity > Severity::Info).count();
+            notes.push(format!("the bundle is not whole: {findings} findings; get it again from whoever collected it"));
+        }
         if let Some(seal) = &check.seal {
             notes.push(format!("seal (SHA-256 of tagmanifest-sha256.txt): {seal}"));
         }
@@ -35,7 +41,7 @@ impl Args {
             basis: None,
             notes,
             columns: vec![column("severity"), column("code"), column("finding")],
-            rows: check.findings.iter().map(|f| vec![f.severity.as_str().into(), f.code.into(), f.message.as_str().into()]).collect(),
+            rows,
             verdict: if whole { Verdict::Yes } else { Verdict::No },
         };
         settings.show(&answer)?;

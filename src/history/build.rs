@@ -33,6 +33,10 @@ pub(super) fn spans(line: &Line, start: &Run, mut gaps: Gaps<'_>) -> Vec<Span> {
             gaps.window(state, point.lo, end);
             from = end;
         } else {
+            // What may have been deleted several times over is in doubt all the while.
+            if let (Mark::Swept { .. }, Some(Here::Object(state))) = (&point.mark, line.after.get(i)) {
+                gaps.window(state, point.lo, point.hi);
+            }
             from = point.hi;
         }
         floor = point.lo;

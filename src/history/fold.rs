@@ -40,8 +40,9 @@ impl Run {
 
     /// What is known right before a point that says `point.before()` of it.
     pub(super) fn until(&self, point: &Point, kin: Kindred<'_>) -> Here {
-        let here = revived(&self.here, &point.before(), self.at).unwrap_or_else(|| self.here.clone());
-        if kin.cover.full(self.at, point.lo) { here } else { weakened(here) }
+        let covered = kin.cover.full(self.at, point.lo);
+        let here = revived(&self.here, &point.before(), self.at, covered).unwrap_or_else(|| self.here.clone());
+        if covered { here } else { weakened(here) }
     }
 
     /// What is known at `t`, where no point of this line stands.

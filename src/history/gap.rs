@@ -92,7 +92,7 @@ impl Gaps<'_> {
         let to = point.map_or(Timestamp::MAX, |p| p.lo);
         let reach = self.reach(floor, from, to);
         let claim = point.map_or(Before::Nothing, Point::before);
-        let here = revived(before, &claim, from).unwrap_or_else(|| before.clone());
+        let here = revived(before, &claim, from, reach.full).unwrap_or_else(|| before.clone());
         let here = fill_in(here, facts, reach.full);
         let done = self.spans.len();
         match (&here, &claim, point) {
@@ -231,6 +231,12 @@ impl Gaps<'_> {
     ) {
         let known = arrival.written(self).map_or(reach.to, |w| w.max(reach.from).min(reach.to));
         match relation {
+            // What was only assumed is corrected, not contradicted.
+            _ if !old.trusted() && !later => {
+                let origin = Origin { from: seen.origin.from.clone(), ..Origin::clone(&old.origin) };
+                let state = State { origin: Arc::new(origin), ..State::clone(seen) };
+                self.emit(reach.from, reach.to, &Arc::new(state), Basis::Observed);
+            }
             Relation::Same | Relation::Open if !later => {
                 self.emit(reach.from, reach.to, &Arc::new(joined(old, seen)), Basis::Observed);
             }

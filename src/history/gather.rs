@@ -26,13 +26,15 @@ pub(super) struct Raw {
     pub(super) seen: Vec<Sight>,
 }
 
-/// A deletecollection whose response does not list what it took.
+/// A deletecollection, where more follows from it than the deletion of the objects that its response lists.
 #[derive(Clone, Debug)]
 pub(super) struct Sweep {
     pub(super) begun: Timestamp,
     pub(super) when: Timestamp,
     pub(super) open: Option<&'static str>,
     pub(super) select: Select,
+    /// The response lists all that there was: what is not in it was not there.
+    pub(super) listed: bool,
     pub(super) origin: Arc<Origin>,
 }
 
@@ -280,6 +282,7 @@ impl Gathered {
         if select.all() && request.open.is_none() {
             bucket.emptied.push(change.staged);
         }
+        let begun = change.received.unwrap_or(change.staged).min(change.staged);
         if let Some(Read::List(items)) = body.map(|b| read(b, &kind.kind)) {
             for item in items {
                 let act = Act::of_item(request, read(&item, &kind.kind), &origin);
@@ -287,13 +290,16 @@ impl Gathered {
                     raw.acts.push(act);
                 }
             }
+            if select.all() {
+                bucket.sweeps.push(Sweep { begun, when: change.staged, open: None, select, listed: true, origin });
+            }
             return;
         }
         if let Some(name) = select.only_name() {
             bucket.raw(name);
         }
-        let begun = change.received.unwrap_or(change.staged).min(change.staged);
-        bucket.sweeps.push(Sweep { begun, when: change.staged, open: request.open, select, origin });
+        let open = request.open;
+        bucket.sweeps.push(Sweep { begun, when: change.staged, open, select, listed: false, origin });
     }
 }
 

@@ -174,6 +174,16 @@ impl State {
         }
     }
 
+    /// Whether identity and content are more than assumed: no stretch without a log lies between.
+    pub(super) fn trusted(&self) -> bool {
+        self.basis < Basis::Assumed
+    }
+
+    /// The same content with existence in doubt; of an assumed state nothing is left.
+    pub(super) fn questioned(&self, origin: &Arc<Origin>, why: impl Into<Arc<str>>) -> Self {
+        if self.trusted() { self.doubted(why) } else { Self::blank(origin, false, why) }
+    }
+
     /// Whether it surely existed with known content.
     pub(super) fn settled(&self, kind: Option<RbacKind>) -> bool {
         self.surely && self.complete(kind)

@@ -16,31 +16,36 @@ use super::know::{State, What};
 use super::patch::{PatchContext, apply};
 use super::step::{KindOf, unreadable};
 
-/// The state after a patch whose text the log holds.
-pub(super) fn patched(base: Option<&Arc<State>>, patch: &Arc<str>, act: &Act, kind: &KindOf) -> State {
+/// The state after a patch whose text the log holds. `base` is the state before, as far as known or assumed; `same`
+/// is it only where it is surely the same object.
+pub(super) fn patched(base: Option<&Arc<State>>, same: Option<&Arc<State>>, patch: &Arc<str>, act: &Act, kind: &KindOf) -> State {
     if act.deed == Deed::Create {
         return created(patch, act, kind);
     }
     let Ok(value) = serde_json::from_str::<Value>(patch) else {
-        return unreadable(base, &act.origin, format!("the patch of {} is not readable JSON", act.origin));
+        return unreadable(same, &act.origin, format!("the patch of {} is not readable JSON", act.origin));
     };
-    if let Some(What::Whole(prior)) = base.map(|b| &b.what)
-        && let Some(mut state) = onto_whole(prior, &value, act, kind)
+    // What the patch sets by itself is better than a whole that rests on an assumption.
+    let alone = kind.rbac.map(|k| onto_parts(&Parts::default(), &value, k, act)).unwrap_or_default();
+    let assumed = base.is_some_and(|b| !b.trusted());
+    let sufficient = kind.rbac.is_some_and(|k| alone.complete(k));
+    if let Some(base) = base.filter(|_| !(assumed && sufficient))
+        && let What::Whole(prior) = &base.what
+        && let Some(state) = onto_whole(prior, &value, act, kind)
     {
-        let before = base.map_or(Basis::Observed, |b| b.basis);
-        state.basis = state.basis.weakest(before);
+        return state.at_best(base.basis);
+    }
+    let why = format!("{} patched an object of which the state before is not known", act.origin);
+    let mut state = unreadable(same, &act.origin, why);
+    if sufficient {
+        state.what = What::Parts(alone);
+        state.basis = Basis::Derived;
+        state.why = Some(Arc::from(format!("all but what {} shows is not known", act.origin)));
         return state;
     }
-    let known = base.map(|b| b.parts()).unwrap_or_default();
-    let parts = kind.rbac.map(|k| onto_parts(&known, &value, k, act)).unwrap_or_default();
-    let complete = kind.rbac.is_some_and(|k| parts.complete(k));
-    let why = format!("{} patched an object of which the state before is not known", act.origin);
-    let mut state = unreadable(base, &act.origin, why);
-    state.what = What::Parts(parts);
-    state.basis = base.map_or(Basis::Derived, |b| b.basis.weakest(Basis::Derived));
-    if complete {
-        state.why = Some(Arc::from(format!("all but what {} shows is not known", act.origin)));
-    }
+    let known = same.map(|b| b.parts()).unwrap_or_default();
+    state.what = What::Parts(kind.rbac.map(|k| onto_parts(&known, &value, k, act)).unwrap_or_default());
+    state.basis = Basis::Derived;
     state
 }
 

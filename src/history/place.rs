@@ -192,7 +192,7 @@ fn fit(run: &Run, next: Option<&Point>, sight: &Sight, kin: Kindred<'_>) -> Opti
         Here::Object(state) => {
             let same = state.life().may_be(seen.uid.as_ref(), seen.created);
             let numbers = revision(state.resource_version.as_ref()).zip(revision(seen.resource_version.as_ref()));
-            let known = state.settled(kin.kind.rbac) && matches!(state.what, What::Whole(_));
+            let known = state.trusted() && state.settled(kin.kind.rbac) && matches!(state.what, What::Whole(_));
             let differs = numbers.is_some_and(|(a, b)| a != b) || known && disagree(state, seen, kin);
             (same && !differs).then_some(known)
         }

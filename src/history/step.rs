@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::model::basis::Basis;
 use crate::model::rbac::RbacKind;
+use crate::model::time::Timestamp;
 
 use super::act::{Act, Deed};
 use super::body::Body;
@@ -36,13 +37,19 @@ fn base<'a>(before: &'a Here, act: &Act) -> Option<&'a Arc<State>> {
     state.life().may_be(act.uid.as_ref(), act.created).then_some(state)
 }
 
+/// The base, when it is surely the same object: over a stretch without a log it may have been another one.
+fn same<'a>(base: Option<&'a Arc<State>>, act: &Act) -> Option<&'a Arc<State>> {
+    base.filter(|b| b.trusted() || act.uid.is_some() && act.uid == b.uid)
+}
+
 fn write(before: &Here, act: &Act, kind: &KindOf) -> Here {
     let base = base(before, act);
+    let same = same(base, act);
     let mut state = content(base, act, kind);
     state.surely = true;
-    state.uid = act.uid.clone().or_else(|| base.and_then(|b| b.uid.clone()));
-    state.created = act.created.or_else(|| base.and_then(|b| b.created));
-    state.deleting = act.deed != Deed::Create && (state.deleting || base.is_some_and(|b| b.deleting));
+    state.uid = act.uid.clone().or_else(|| same.and_then(|b| b.uid.clone()));
+    state.created = act.created.or_else(|| same.and_then(|b| b.created));
+    state.deleting = act.deed != Deed::Create && (state.deleting || same.is_some_and(|b| b.deleting));
     if let What::Whole(body) = &state.what {
         state.held_back = Some(body.held_back);
     }
@@ -65,13 +72,13 @@ fn content(base: Option<&Arc<State>>, act: &Act, kind: &KindOf) -> State {
         return State { resource_version: None, ..State::whole(body, &act.origin) }.at_best(basis);
     }
     if let Some(patch) = &act.patch {
-        return patching::patched(base, patch, act, kind);
+        return patching::patched(base, same(base, act), patch, act, kind);
     }
     if let Some(body) = &act.recomputed {
         return State::whole(body, &act.origin).at_best(Basis::Assumed);
     }
     let why = format!("{} left no body in the log", act.origin);
-    unreadable(base, &act.origin, why)
+    unreadable(same(base, act), &act.origin, why)
 }
 
 /// A change of which only the fact is known.
@@ -84,7 +91,7 @@ pub(super) fn unreadable(base: Option<&Arc<State>>, origin: &Arc<Origin>, why: S
 
 fn delete(before: &Here, act: &Act) -> Here {
     let base = base(before, act);
-    let held = base.and_then(|b| b.held_back);
+    let held = same(base, act).and_then(|b| b.held_back);
     match (act.deed, held) {
         (Deed::Mark, _) | (Deed::Drop, Some(true)) => Here::Object(Arc::new(marked(base, act))),
         (Deed::Delete, _) => Here::Absent(None),
@@ -99,7 +106,10 @@ fn marked(base: Option<&Arc<State>>, act: &Act) -> State {
         (Some(base), None) => State { origin: Arc::clone(&act.origin), ..State::clone(base) },
         (None, None) => State::blank(&act.origin, true, format!("{} left no body in the log", act.origin)),
     };
-    state.uid = state.uid.or_else(|| act.uid.clone());
+    if same(base, act).is_none() {
+        state.uid = act.uid.clone();
+        state.created = act.created;
+    }
     state.deleting = true;
     state.held_back = Some(true);
     state
@@ -112,8 +122,10 @@ fn perhaps(before: &Here, act: &Act, why: &str) -> Here {
         // It cannot have succeeded, or there was nothing to delete.
         (Deed::Create, Here::Object(state)) if state.surely => before.clone(),
         (Deed::Delete | Deed::Mark | Deed::Drop, Here::Absent(_)) => before.clone(),
-        (Deed::Delete | Deed::Mark | Deed::Drop, Here::Object(state)) => Here::Object(Arc::new(state.doubted(why))),
-        (Deed::Change | Deed::Write, Here::Object(state)) if state.surely => {
+        (Deed::Delete | Deed::Mark | Deed::Drop, Here::Object(state)) => {
+            Here::Object(Arc::new(state.questioned(&act.origin, why)))
+        }
+        (Deed::Change | Deed::Write, Here::Object(state)) if state.surely && state.trusted() => {
             Here::Object(Arc::new(state.changed(&act.origin, why)))
         }
         (Deed::Create, Here::Absent(None)) => Here::Object(Arc::new(asked_for(act.asked.as_ref(), act, &why))),
@@ -130,7 +142,8 @@ fn asked_for(asked: Option<&Arc<Body>>, act: &Act, why: &Arc<str>) -> State {
 
 /// A delete whose effect the log does not show did not take the object away, as later evidence of the same
 /// life proves: finalizers held it, or the delete was a dry run. Then what was there before it went on.
-pub(super) fn revived(here: &Here, next: &Before, since: crate::model::time::Timestamp) -> Option<Here> {
+/// Over a stretch without a log only an equal uid proves it.
+pub(super) fn revived(here: &Here, next: &Before, since: Timestamp, covered: bool) -> Option<Here> {
     let Here::Absent(Some(prior)) = here else { return None };
     let life = match next {
         Before::Exists(life) => life.clone(),
@@ -138,7 +151,8 @@ pub(super) fn revived(here: &Here, next: &Before, since: crate::model::time::Tim
         _ => return None,
     };
     let newer = life.created.is_some_and(|c| c > since);
-    let same = prior.life().may_be(life.uid.as_ref(), life.created);
+    let equal = prior.trusted() && life.uid.is_some() && life.uid == prior.uid;
+    let same = equal || covered && prior.life().may_be(life.uid.as_ref(), life.created);
     let held = State { deleting: true, held_back: None, ..State::clone(prior) };
     (same && !newer).then(|| Here::Object(Arc::new(held)))
 }

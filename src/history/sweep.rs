@@ -7,7 +7,6 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crate::model::basis::Basis;
 use crate::model::time::Timestamp;
 
 use super::act::Deed;
@@ -38,6 +37,8 @@ pub(super) enum Reaches {
     Selected(Box<Sweep>),
     /// All, surely.
     All,
+    /// All, and what is still there when it comes was not there before: it is not in the response's list.
+    Emptied,
     /// All, perhaps: a namespace is going, or went, without the log showing what became of what it held.
     Perhaps(&'static str),
 }
@@ -47,8 +48,12 @@ pub(super) fn turns(bucket: &Bucket, endings: &[Ending]) -> Vec<Turn> {
     let mut turns: Vec<Turn> = Vec::new();
     for sweep in &bucket.sweeps {
         let all = sweep.select.all() && sweep.open.is_none();
-        let reach = if all { Reaches::All } else { Reaches::Selected(Box::new(sweep.clone())) };
-        let unseen_until = Some(sweep.when).filter(|_| sweep.select.only_name().is_none());
+        let reach = match (all, sweep.listed) {
+            (true, true) => Reaches::Emptied,
+            (true, false) => Reaches::All,
+            (false, _) => Reaches::Selected(Box::new(sweep.clone())),
+        };
+        let unseen_until = Some(sweep.when).filter(|_| sweep.select.only_name().is_none() && !sweep.listed);
         turns.push(Turn { begun: sweep.begun, when: sweep.when, reach, unseen_until, origin: Arc::clone(&sweep.origin) });
     }
     for ending in endings {
@@ -101,6 +106,8 @@ struct Walk<'a> {
     sure: BTreeSet<usize>,
     /// The last time that all was surely deleted.
     cleared: Option<(Timestamp, Arc<Origin>)>,
+    /// The last time that anything alive may have been deleted.
+    blanket: Option<(Timestamp, Arc<Origin>)>,
     trials: usize,
 }
 
@@ -120,7 +127,7 @@ pub(super) fn fold(mut lines: Vec<Line>, turns: &[Turn], start: impl Fn(&Line) -
     queue.sort_by_key(|(lo, i, _)| (*lo, *i));
     let points = lines.iter().map(|_| Vec::new()).collect();
     let (live, sure) = (BTreeSet::new(), BTreeSet::new());
-    let mut walk = Walk { kin, lines, runs, points, live, sure, cleared: None, trials: TRIALS };
+    let mut walk = Walk { kin, lines, runs, points, live, sure, cleared: None, blanket: None, trials: TRIALS };
     let names = walk.names(turns);
     let mut turns = turns.iter().peekable();
     for (lo, line, point) in queue {
@@ -191,7 +198,32 @@ impl Walk<'_> {
             let mark = Mark::Swept { before: Before::Nothing, after: Here::Absent(None), origin };
             self.put(i, Point { lo: when, hi: when, mark });
         }
+        self.doubt_again(i);
         self.put(i, point);
+    }
+
+    /// A deletion of all, perhaps, passes over what is in doubt already; it counts when the next point comes.
+    fn doubt_again(&mut self, i: usize) {
+        let Some((when, origin)) = self.blanket.clone() else { return };
+        let unsure = self.live.contains(&i) && !self.sure.contains(&i);
+        if unsure && self.runs.get(i).is_some_and(|r| r.at < when) {
+            self.extend(i, when, &origin);
+        }
+    }
+
+    /// Notes that what is in doubt may also have been deleted by a later request.
+    fn extend(&mut self, i: usize, when: Timestamp, origin: &Arc<Origin>) {
+        let last = self.points.get_mut(i).and_then(|p| p.last_mut());
+        let run = self.runs.get_mut(i);
+        if let (Some(Point { hi, mark: Mark::Swept { .. }, .. }), Some(run)) = (last, run) {
+            *hi = when;
+            run.at = when;
+            return;
+        }
+        let here = self.runs.get(i).map(|r| r.here.clone());
+        let Some(after) = here else { return };
+        let mark = Mark::Swept { before: Before::Nothing, after, origin: Arc::clone(origin) };
+        self.put(i, Point { lo: when, hi: when, mark });
     }
 
     fn put(&mut self, i: usize, point: Point) {
@@ -209,14 +241,14 @@ impl Walk<'_> {
 
     fn turn(&mut self, turn: &Turn, names: &HashMap<String, usize>) {
         let lines: Vec<usize> = match &turn.reach {
-            Reaches::All => {
+            Reaches::All | Reaches::Emptied => {
                 self.cleared = Some((turn.when, Arc::clone(&turn.origin)));
                 self.live.iter().copied().collect()
             }
-            Reaches::Perhaps(_) => self.sure.iter().copied().collect(),
+            Reaches::Perhaps(_) => self.blanket(turn),
             Reaches::Selected(sweep) => match sweep.select.only_name() {
                 Some(name) => names.get(name).copied().into_iter().collect(),
-                None if self.trials == 0 => self.sure.iter().copied().collect(),
+                None if self.trials == 0 => self.blanket(turn),
                 None => self.live.iter().copied().collect(),
             },
         };
@@ -225,18 +257,26 @@ impl Walk<'_> {
         }
     }
 
+    fn blanket(&mut self, turn: &Turn) -> Vec<usize> {
+        self.blanket = Some((turn.when, Arc::clone(&turn.origin)));
+        self.sure.iter().copied().collect()
+    }
+
     fn reach(&mut self, i: usize, turn: &Turn) {
         let (Some(line), Some(run)) = (self.lines.get(i), self.runs.get(i)) else { return };
         let here = run.carried(turn.when, self.kin);
         let name = line.key.name.clone();
-        let escaped = run.at >= turn.begun && turn.begun < turn.when;
+        let listed = matches!(turn.reach, Reaches::Emptied);
+        let escaped = run.at >= turn.begun && (turn.begun < turn.when || listed);
         let verdict = self.verdict(&name, here.object(), turn).filter(|taken| !taken || !escaped);
         let (before, after) = match (verdict, here) {
             (Some(false), _) => return,
+            (Some(true), Here::Object(_)) if matches!(turn.reach, Reaches::Emptied) => (Before::Absent, Here::Absent(None)),
             (Some(true), Here::Object(state)) => (Before::Nothing, taken(&state, turn)),
             (Some(true), Here::Nothing) => (Before::Perhaps, Here::Absent(None)),
             (None, Here::Object(state)) if state.surely => (Before::Nothing, doubted(&state, turn)),
-            (_, Here::Absent(_)) | (None, _) => return,
+            (None, Here::Object(_)) => return self.extend(i, turn.when, &turn.origin),
+            (_, Here::Absent(_)) | (None, Here::Nothing) => return,
         };
         let origin = Arc::clone(&turn.origin);
         self.put(i, Point { lo: turn.when, hi: turn.when, mark: Mark::Swept { before, after, origin } });
@@ -245,12 +285,12 @@ impl Walk<'_> {
     /// Whether the turn took the object; nothing when that cannot be told.
     fn verdict(&mut self, name: &str, state: Option<&Arc<State>>, turn: &Turn) -> Option<bool> {
         match &turn.reach {
-            Reaches::All => Some(true),
+            Reaches::All | Reaches::Emptied => Some(true),
             Reaches::Perhaps(_) => None,
             Reaches::Selected(_) if self.trials == 0 => None,
             Reaches::Selected(sweep) => {
                 self.trials = self.trials.saturating_sub(1);
-                let labels = state.filter(|s| s.basis < Basis::Assumed).and_then(|s| match &s.what {
+                let labels = state.filter(|s| s.trusted()).and_then(|s| match &s.what {
                     What::Whole(body) => body.labels(),
                     What::Parts(_) => None,
                 });
@@ -260,6 +300,9 @@ impl Walk<'_> {
     }
 
     fn finish(mut self) -> Vec<Line> {
+        for i in 0..self.lines.len() {
+            self.doubt_again(i);
+        }
         for (line, points) in self.lines.iter_mut().zip(self.points) {
             line.points = points;
         }
@@ -289,5 +332,5 @@ fn doubted(state: &Arc<State>, turn: &Turn) -> Here {
         Reaches::Selected(sweep) if sweep.open.is_some() => format!("{}: {}", turn.origin, sweep.open.unwrap_or_default()),
         _ => format!("{} may have taken it: its selectors cannot be weighed against what is known", turn.origin),
     };
-    Here::Object(Arc::new(state.doubted(why)))
+    Here::Object(Arc::new(state.questioned(&turn.origin, why)))
 }

@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 use super::fields::{self, FieldSet};
+use super::last_applied;
 use super::ownership::{self, Actor, Entry};
 use super::schema::{Shape, Spot};
 use super::strategic::Refused;
@@ -43,14 +44,7 @@ pub(super) fn apply(
     known: Option<(&[Entry], &Actor)>,
 ) -> Result<Applied, Refused> {
     let root = target.root;
-    let mut config = config.clone();
-    if let Some(metadata) = config.get_mut("metadata").and_then(Value::as_object_mut) {
-        match metadata.remove("managedFields") {
-            None | Some(Value::Null) => {}
-            Some(Value::Array(list)) if list.is_empty() => {}
-            Some(_) => return Err("an applied configuration must not set `metadata.managedFields`"),
-        }
-    }
+    let config = without_owners(config)?;
     check_items(&config, root, true)?;
     let mut set = FieldSet::of(&config, root, true);
     ownership::strip(&mut set, target.subresource);
@@ -77,7 +71,21 @@ pub(super) fn apply(
             },
         }
     }
+    if let Some((_, actor)) = known {
+        objects.iter_mut().for_each(|object| last_applied::sync(object, &config, &actor.manager));
+    }
     Ok(Applied { objects, set })
+}
+
+/// A configuration must not say who owns what.
+fn without_owners(config: &Value) -> Result<Value, Refused> {
+    let mut config = config.clone();
+    let metadata = config.get_mut("metadata").and_then(Value::as_object_mut);
+    match metadata.and_then(|metadata| metadata.remove("managedFields")) {
+        None | Some(Value::Null) => Ok(config),
+        Some(Value::Array(list)) if list.is_empty() => Ok(config),
+        Some(_) => Err("an applied configuration must not set `metadata.managedFields`"),
+    }
 }
 
 /// Items of a keyed list must have a key, and no two the same.
@@ -122,8 +130,8 @@ impl Merge {
                         (fields.get_mut(name), value, self.lists, whole || inner.shape != Shape::Plain)
                     {
                         let known: HashSet<String> = old.iter().map(Value::to_string).collect();
-                    old.extend(new.iter().filter(|item| !known.contains(&item.to_string())).cloned());
-                    continue;
+                        old.extend(new.iter().filter(|item| !known.contains(&item.to_string())).cloned());
+                        continue;
                     }
                     let below = owners.and_then(|owners| owners.below(&step));
                     match fields.get_mut(name) {
@@ -147,55 +155,69 @@ impl Merge {
         }
     }
 
-    /// Merges two keyed lists. Both orders are kept where they agree; where not, the configuration's wins, and
-    /// items that only the live list has stay before the next item they preceded.
+    /// Merges two lists whose items are known by keys or by value.
     fn merge_items(&self, old: Vec<Value>, wanted: &[Value], spot: Spot) -> Vec<Value> {
         let step = |item: &Value| fields::item_step(item, spot.keys());
-        let wanted: Vec<(Option<String>, &Value)> = wanted.iter().map(|item| (step(item), item)).collect();
-        let places: HashMap<&str, usize> =
-            wanted.iter().enumerate().filter_map(|(at, (s, _))| Some((s.as_deref()?, at))).collect();
-        let old: Vec<(Option<usize>, Value)> =
-            old.into_iter().map(|item| (step(&item).and_then(|s| places.get(s.as_str()).copied()), item)).collect();
-        let mut known: HashMap<usize, &Value> = HashMap::new();
-        for (at, item) in &old {
-            at.and_then(|at| known.insert(at, item));
-        }
-        let merged = |at: usize| {
-            let (_, item) = wanted.get(at)?;
-            let mut out = known.get(&at).map_or_else(|| (*item).clone(), |live| (*live).clone());
-            self.merge(&mut out, item, spot.item(), false, None);
-            Some(out)
+        let places: HashMap<String, usize> =
+            wanted.iter().enumerate().filter_map(|(at, item)| Some((step(item)?, at))).collect();
+        let counterparts: Vec<Option<usize>> =
+            old.iter().map(|item| step(item).and_then(|step| places.get(&step).copied())).collect();
+        let known: HashMap<usize, &Value> =
+            counterparts.iter().zip(&old).filter_map(|(at, item)| Some(((*at)?, item))).collect();
+        let item_of = |source: Source| match source {
+            Source::Live(at) => old.get(at).cloned(),
+            Source::Wanted(at) => {
+                let item = wanted.get(at)?;
+                let mut out = known.get(&at).map_or_else(|| item.clone(), |live| (*live).clone());
+                self.merge(&mut out, item, spot.item(), false, None);
+                Some(out)
+            }
         };
-        let mut shared = (0..wanted.len()).filter(|at| known.contains_key(at)).peekable();
-        let mut out = Vec::with_capacity(old.len().saturating_add(wanted.len()));
-        let mut done = 0;
-        let mut left = old.iter().peekable();
-        while left.peek().is_some() || done < wanted.len() {
-            if let Some((at, item)) = left.peek() {
-                let in_turn = *at == Some(done);
-                if at.is_none() {
-                    out.push(item.clone());
-                    left.next();
-                    continue;
-                }
-                // an item that the configuration has, too, but not here: skipped, its turn comes with the configuration
-                let out_of_order =
-                    done < wanted.len() && !in_turn && shared.peek().is_some_and(|next| Some(*next) != *at);
-                if in_turn || out_of_order || at.is_some_and(|at| at < done) {
-                    left.next();
-                }
-                if out_of_order {
-                    continue;
-                }
+        weave(&counterparts, wanted.len()).into_iter().filter_map(item_of).collect()
+    }
+}
+
+/// Where an item of a merged list comes from, by its place there.
+#[derive(Clone, Copy)]
+enum Source {
+    /// Only the live list has it.
+    Live(usize),
+    /// The configuration has it, and the live list perhaps, too.
+    Wanted(usize),
+}
+
+/// The order of a merged list. `counterparts` says for each live item where the configuration has it. Both
+/// orders are kept where they agree; where not, the configuration's wins, and items that only the live list
+/// has stay before the next item they preceded.
+fn weave(counterparts: &[Option<usize>], wanted: usize) -> Vec<Source> {
+    let known: HashSet<usize> = counterparts.iter().flatten().copied().collect();
+    let mut shared = (0..wanted).filter(|at| known.contains(at)).peekable();
+    let mut live = counterparts.iter().enumerate().peekable();
+    let mut out = Vec::with_capacity(counterparts.len().saturating_add(wanted));
+    let mut done = 0;
+    while live.peek().is_some() || done < wanted {
+        if let Some((place, counterpart)) = live.peek() {
+            let Some(at) = **counterpart else {
+                out.push(Source::Live(*place));
+                live.next();
+                continue;
+            };
+            // an item that the configuration has elsewhere is skipped: its turn comes there
+            let skipped = done < wanted && at != done && shared.peek().is_some_and(|next| *next != at);
+            if skipped || at <= done {
+                live.next();
             }
-            if done < wanted.len() {
-                out.extend(merged(done));
-                shared.next_if_eq(&done);
-                done = done.saturating_add(1);
+            if skipped {
+                continue;
             }
         }
-        out
+        if done < wanted {
+            out.push(Source::Wanted(done));
+            shared.next_if_eq(&done);
+            done = done.saturating_add(1);
+        }
     }
+    out
 }
 
 /// Takes out of a merged object what `last` holds and `owned` does not.

@@ -6,13 +6,17 @@
 //! the object further, and no request body shows that.
 
 mod apply;
+mod difference;
 mod fields;
 mod json_patch;
+mod last_applied;
 mod limits;
 mod merge;
 mod order;
+mod outcomes;
 mod ownership;
 mod reading;
+mod scale;
 mod schema;
 mod schema_rows;
 mod settle;
@@ -24,7 +28,9 @@ use thiserror::Error;
 use crate::model::object::split_api_version;
 use crate::model::request_info::{RequestInfo, query_param};
 
-use fields::{Difference, FieldSet};
+use difference::Difference;
+use fields::FieldSet;
+use outcomes::Outcomes;
 use ownership::Actor;
 use schema::Spot;
 use settle::Endpoint;
@@ -150,7 +156,7 @@ pub fn apply(prior: &Value, patch: &Value, context: &PatchContext<'_>) -> Result
     }
     let info = RequestInfo::new("PATCH", context.request_uri);
     if info.subresource == "scale" {
-        return scale(prior, patch, context);
+        return scale::apply(prior, patch, context);
     }
     if !settle::is_known(&info.subresource) {
         return Err(PatchError::Subresource(info.subresource));
@@ -247,7 +253,8 @@ impl<'a> Request<'a> {
         match (kind, patch) {
             (PatchKind::Apply, _) => {
                 ownership::write(&mut object, None);
-                let entries = ownership::read(prior);
+                let entries = ownership::read(prior).zip(actor);
+                let entries = entries.map(|(e, actor)| ownership::before_apply(e, &object, self.root, actor));
                 let known = entries.as_deref().zip(actor);
                 let builtin = schema::is_builtin_group(self.endpoint.group);
                 let target =
@@ -272,7 +279,7 @@ impl<'a> Request<'a> {
         if ownership::asks_for_reset(patched) {
             return Some(Vec::new());
         }
-        ownership::read(patched).or_else(|| ownership::read(prior))
+        ownership::read(patched).filter(|entries| !entries.is_empty()).or_else(|| ownership::read(prior))
     }
 }
 
@@ -290,76 +297,6 @@ fn same_shape(group: &str, version: &str, known: &str) -> bool {
     let (known_group, known_version) = split_api_version(known);
     let alike = |version: &str| matches!(version, "v1" | "v1beta1");
     group == "rbac.authorization.k8s.io" && known_group == group && alike(version) && alike(known_version)
-}
-
-/// What the readings gave, in their order.
-#[derive(Default)]
-struct Outcomes {
-    found: Vec<(PatchKind, Value)>,
-    first_error: Option<PatchError>,
-}
-
-impl Outcomes {
-    /// The first outcome, with those that differ from it. Ownership on which equal objects disagree is not known.
-    fn settle(self, finish: impl Fn(&mut Value)) -> Result<Patched, PatchError> {
-        let bare = |object: &Value| {
-            let mut bare = object.clone();
-            ownership::write(&mut bare, None);
-            bare
-        };
-        let mut distinct: Vec<(PatchKind, Value, Value)> = Vec::new();
-        for (kind, mut object) in self.found {
-            finish(&mut object);
-            let without = bare(&object);
-            match distinct.iter_mut().find(|(_, _, known)| *known == without) {
-                Some((_, known, _)) if *known != object => ownership::write(known, None),
-                Some(_) => {}
-                None => distinct.push((kind, object, without)),
-            }
-        }
-        let mut distinct = distinct.into_iter().map(|(kind, object, _)| (kind, object));
-        let Some((patch_kind, object)) = distinct.next() else {
-            return Err(self.first_error.unwrap_or(PatchError::NoPatch));
-        };
-        let alternatives: Vec<(PatchKind, Value)> = distinct.collect();
-        Ok(Patched { object, patch_kind, certain: alternatives.is_empty(), alternatives })
-    }
-}
-
-/// A patch of the `scale` subresource: it speaks of a Scale object that stands for the parent's replicas.
-fn scale(prior: &Value, patch: &Value, context: &PatchContext<'_>) -> Result<Patched, PatchError> {
-    let scales = matches!(
-        (context.group, context.kind),
-        ("apps", "Deployment" | "ReplicaSet" | "StatefulSet") | ("", "ReplicationController")
-    );
-    if !scales {
-        return Err(PatchError::Subresource("scale".to_owned()));
-    }
-    let replicas = prior.get("spec").and_then(|spec| spec.get("replicas")).cloned().unwrap_or_else(|| Value::from(1));
-    let mut view = serde_json::json!({"apiVersion": "autoscaling/v1", "kind": "Scale", "spec": {"replicas": replicas}});
-    let metadata = prior.get("metadata").and_then(Value::as_object);
-    let kept = metadata.into_iter().flatten().filter(|(name, _)| {
-        ["name", "namespace", "uid", "resourceVersion", "creationTimestamp"].contains(&name.as_str())
-    });
-    if let Some(view) = view.as_object_mut() {
-        view.insert("metadata".to_owned(), Value::Object(kept.map(|(k, v)| (k.clone(), v.clone())).collect()));
-    }
-    let query = context.request_uri.split_once('?').map_or_else(String::new, |(_, query)| format!("?{query}"));
-    let inner =
-        PatchContext { group: "autoscaling", kind: "Scale", request_uri: &query, user_agent: context.user_agent };
-    let scaled = apply(&view, patch, &inner)?;
-    let back = |view: &Value| {
-        let mut object = prior.clone();
-        let wanted = view.get("spec").and_then(|spec| spec.get("replicas")).cloned().unwrap_or_else(|| Value::from(0));
-        if let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) {
-            spec.insert("replicas".to_owned(), wanted);
-        }
-        ownership::write(&mut object, None);
-        settle::settle_version(prior, object)
-    };
-    let alternatives: Vec<(PatchKind, Value)> =
-        scaled.alternatives.iter().map(|(kind, view)| (*kind, back(view))).collect();
-    Ok(Patched { object: back(&scaled.object), patch_kind: scaled.patch_kind, certain: scaled.certain, alternatives })
 }
 
 #[cfg(test)]

@@ -6,7 +6,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::fields::{Difference, FieldSet};
+use super::difference::Difference;
+use super::fields::FieldSet;
+use super::schema::Spot;
 
 /// Fields that nobody owns: the API server sets them.
 const UNOWNED: [&str; 2] = ["f:apiVersion", "f:kind"];
@@ -95,9 +97,20 @@ impl Entry {
 }
 
 /// The entries of an object; `None` when it has none or they do not read, so that ownership is not known.
+/// An empty list, which no API server prints, is how [`write`] says that nobody owns anything.
 pub(super) fn read(object: &Value) -> Option<Vec<Entry>> {
-    let list = object.get("metadata")?.get("managedFields")?.as_array().filter(|list| !list.is_empty())?;
-    list.iter().map(Entry::parse).collect()
+    object.get("metadata")?.get("managedFields")?.as_array()?.iter().map(Entry::parse).collect()
+}
+
+/// The owners that an apply finds: if there are none yet, all there is goes to an entry of its own.
+pub(super) fn before_apply(entries: Vec<Entry>, live: &Value, root: Spot, actor: &Actor) -> Vec<Entry> {
+    if !entries.is_empty() {
+        return entries;
+    }
+    let first = Actor { manager: "before-first-apply".to_owned(), applies: false, ..actor.clone() };
+    let mut set = Difference::between(&Value::Object(Map::new()), live, root, true).written;
+    strip(&mut set, "");
+    vec![Entry::of(&first, set)]
 }
 
 /// Whether the object asks for ownership to be forgotten: one empty entry.
@@ -110,7 +123,7 @@ pub(super) fn asks_for_reset(object: &Value) -> bool {
 pub(super) fn write(object: &mut Value, entries: Option<&[Entry]>) {
     let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else { return };
     metadata.remove("managedFields");
-    if let Some(entries) = entries.filter(|e| !e.is_empty()) {
+    if let Some(entries) = entries {
         metadata.insert("managedFields".to_owned(), entries.iter().map(Entry::to_json).collect());
     }
 }
@@ -123,6 +136,10 @@ pub(super) fn bring_forward(
     change: &Difference,
     applied: Option<&FieldSet>,
 ) -> Vec<Entry> {
+    // an object that nobody owns stays so until something is applied to it
+    if entries.is_empty() && applied.is_none() {
+        return entries;
+    }
     let lost = change.written.union(&change.removed);
     let mut own = None;
     for (place, entry) in entries.iter_mut().enumerate() {

@@ -7,7 +7,7 @@
 use serde_json::{Map, Value};
 
 use super::order::{self, kind_of_items};
-use super::schema::{ListMerge, Spot};
+use super::schema::{ListMerge, Shape, Spot};
 
 const DIRECTIVE: &str = "$patch";
 const RETAIN_KEYS: &str = "$retainKeys";
@@ -16,6 +16,9 @@ const DELETE_SCALARS: &str = "$deleteFromPrimitiveList";
 
 /// Why the API server would refuse the patch.
 pub(super) type Refused = &'static str;
+
+type Fields = Map<String, Value>;
+type List = Option<Vec<Value>>;
 
 /// Applies a strategic merge patch to a whole object.
 pub(super) fn apply(target: &mut Value, patch: &Value, root: Spot) -> Result<(), Refused> {
@@ -26,12 +29,7 @@ pub(super) fn apply(target: &mut Value, patch: &Value, root: Spot) -> Result<(),
 }
 
 /// Merges `patch` into `original`, which is at `spot`.
-fn merge_object(
-    original: &mut Map<String, Value>,
-    mut patch: Map<String, Value>,
-    spot: Spot,
-    top: bool,
-) -> Result<(), Refused> {
+fn merge_object(original: &mut Fields, mut patch: Fields, spot: Spot, top: bool) -> Result<(), Refused> {
     if let Some(directive) = patch.remove(DIRECTIVE) {
         *original = match directive.as_str() {
             Some("replace") => patch,
@@ -49,31 +47,28 @@ fn merge_object(
             original.remove(&name);
             continue;
         }
-        let Some(old) = original.get_mut(&name) else {
-            if !scalars_go {
-                original.extend(taken(value).map(|value| (name, value)));
-            }
-            continue;
-        };
         let place = spot.field(&name, top);
-        match (&mut *old, value) {
-            (Value::Object(old), Value::Object(new)) => {
-                if place.shape == super::schema::Shape::ReplacedObject {
-                    *old = new;
-                } else {
-                    merge_object(old, new, place, false)?;
-                }
-            }
-            (Value::Array(old), Value::Array(new)) => merge_list(old, new, place, scalars_go)?,
-            (old, new) if is_scalar(old) && is_scalar(&new) => *old = new,
-            (_, new) => {
-                if !scalars_go {
-                    original.extend(taken(new).map(|value| (name, value)));
-                }
-            }
+        let fresh = match original.get_mut(&name) {
+            Some(old) => merge_field(old, value, place, scalars_go)?,
+            None => Some(value),
+        };
+        if let Some(fresh) = fresh.filter(|_| !scalars_go) {
+            original.extend(taken(fresh).map(|value| (name, value)));
         }
     }
     Ok(())
+}
+
+/// Merges one field; gives the value back when it is of another type, and so stands against nothing.
+fn merge_field(old: &mut Value, new: Value, place: Spot, scalars_go: bool) -> Result<Option<Value>, Refused> {
+    match (old, new) {
+        (Value::Object(old), Value::Object(new)) if place.shape == Shape::ReplacedObject => *old = new,
+        (Value::Object(old), Value::Object(new)) => merge_object(old, new, place, false)?,
+        (Value::Array(old), Value::Array(new)) => merge_list(old, new, place, scalars_go)?,
+        (old, new) if is_scalar(old) && is_scalar(&new) => *old = new,
+        (_, new) => return Ok(Some(new)),
+    }
+    Ok(None)
 }
 
 /// `name` of `$directive/name`.
@@ -104,7 +99,7 @@ fn taken(value: Value) -> Option<Value> {
 }
 
 /// `$retainKeys` lists all fields that stay; those of the patch must be among them.
-fn retain_keys(original: &mut Map<String, Value>, patch: &mut Map<String, Value>) -> Result<(), Refused> {
+fn retain_keys(original: &mut Fields, patch: &mut Fields) -> Result<(), Refused> {
     let Some(keys) = patch.remove(RETAIN_KEYS) else { return Ok(()) };
     let Value::Array(keys) = keys else { return Err("`$retainKeys` is no list") };
     let kept = |name: &str| keys.iter().any(|key| key == name);
@@ -117,51 +112,51 @@ fn retain_keys(original: &mut Map<String, Value>, patch: &mut Map<String, Value>
 }
 
 /// Handles every `$setElementOrder/…` together with the list it speaks of, and takes both off the patch.
-fn ordered_lists(
-    original: &mut Map<String, Value>,
-    patch: &mut Map<String, Value>,
-    spot: Spot,
-    top: bool,
-) -> Result<(), Refused> {
+fn ordered_lists(original: &mut Fields, patch: &mut Fields, spot: Spot, top: bool) -> Result<(), Refused> {
     let directives: Vec<String> = patch.keys().filter(|key| key.starts_with(ORDER)).cloned().collect();
     for directive in directives {
         let Some(Value::Array(wanted)) = patch.remove(&directive) else { return Err("`$setElementOrder` is no list") };
         let name = field_of(&directive, ORDER)?;
-        let place = spot.field(name, top);
         let list_of = |value: Option<&Value>| match value {
             Some(Value::Array(items)) => Ok(Some(items.clone())),
             Some(_) => Err("`$setElementOrder` speaks of a field that is no list"),
             None => Ok(None),
         };
         let (old, new) = (list_of(original.get(name))?, list_of(patch.get(name))?);
-        let key = match place.list_merge() {
-            ListMerge::ByKey(key) => Some(key),
-            _ => None,
-        };
-        let lists = [Some(&wanted), old.as_ref(), new.as_ref()];
-        if key.is_none() && lists.into_iter().flatten().flatten().any(Value::is_object) {
-            return Err("`$setElementOrder` speaks of a list of objects without a merge key");
+        if let Some(ordered) = ordered_list(old, new, &wanted, spot.field(name, top))? {
+            original.insert(name.to_owned(), Value::Array(ordered));
+            patch.remove(name);
         }
-        if let Some(new) = &new {
-            order::follows(new, &wanted, key)?;
-        }
-        let server = server_order(old.as_deref().unwrap_or_default(), new.as_deref().unwrap_or_default(), key);
-        let items = kind_of_items(old.iter().chain(&new).flatten());
-        let merged = match (old, new) {
-            (None, None) => continue,
-            (Some(old), None) => old,
-            (None, Some(new)) => new.into_iter().filter_map(taken).collect(),
-            (Some(mut old), Some(new)) => {
-                merge_list(&mut old, new, place, false)?;
-                old
-            }
-        };
-        items?;
-        let ordered = order::arrange(merged, &wanted, &server, key)?;
-        original.insert(name.to_owned(), Value::Array(ordered));
-        patch.remove(name);
     }
     Ok(())
+}
+
+/// Merges the patch's list, if any, into the old one, if any, and puts the items in the wanted order.
+fn ordered_list(old: List, new: List, wanted: &[Value], place: Spot) -> Result<List, Refused> {
+    let key = match place.list_merge() {
+        ListMerge::ByKey(key) => Some(key),
+        _ => None,
+    };
+    let all = || old.iter().chain(&new).flatten();
+    if key.is_none() && wanted.iter().chain(all()).any(Value::is_object) {
+        return Err("`$setElementOrder` speaks of a list of objects without a merge key");
+    }
+    if let Some(new) = &new {
+        order::follows(new, wanted, key)?;
+    }
+    let server = server_order(old.as_deref().unwrap_or_default(), new.as_deref().unwrap_or_default(), key);
+    let items = kind_of_items(all());
+    let merged = match (old, new) {
+        (None, None) => return Ok(None),
+        (Some(old), None) => old,
+        (None, Some(new)) => new.into_iter().filter_map(taken).collect(),
+        (Some(mut old), Some(new)) => {
+            merge_list(&mut old, new, place, false)?;
+            old
+        }
+    };
+    items?;
+    order::arrange(merged, wanted, &server, key).map(Some)
 }
 
 /// The server's order that `$setElementOrder` works with: the old list, in which items that the patch adds have
