@@ -179,7 +179,15 @@ fn swept_later(
         let ends = c.subresource == "finalize" && c.name == key.namespace && stretch.contains(c.staged) && t < c.staged;
         ends && !(evidence.changes.iter().any(emptied) && evidence.changes.iter().any(|d| going(d, key, c)))
     });
-    if half_ended && !from_birth && !listed(t) {
+    let half_begun = evidence.changes.iter().any(|c| {
+        let emptied = |d: &kubesleuth::history::evidence::Change| {
+            let near = c.staged <= d.staged && d.staged <= c.staged.plus_micros(10_000);
+            d.verb == "deletecollection" && d.resource == resource && d.namespace == key.namespace && near
+        };
+        let begins = c.resource == "namespaces" && c.verb == "delete" && c.name == key.namespace;
+        begins && !evidence.changes.iter().any(emptied)
+    });
+    if (half_ended || half_begun) && !from_birth && !listed(t) {
         return true;
     }
     level != Level::RequestResponse
