@@ -3,6 +3,7 @@
 use super::question::{Question, describe};
 use super::{Answer, AsOf, Value, Verdict, column, wide};
 use crate::authz::{Authorizer, Decision, Via};
+use crate::model::basis::Basis;
 use crate::model::identity;
 use crate::model::review::AccessReview;
 use crate::model::time::Timestamp;
@@ -16,10 +17,7 @@ pub fn answer(authorizer: &Authorizer, question: &Question, user: &str, groups: 
         notes.push(format!("groups added as the API server does: {}", added.join(", ")));
     }
     let review = AccessReview { user: user.to_owned(), groups: groups.clone(), action: question.action.clone() };
-    let decision = authorizer.review_api_server(&review, at);
-    if is_node(user, &groups) && decision.allowed != Some(true) {
-        notes.push("RBAC alone: the Node authorizer may allow kubelets more than RBAC objects show".to_owned());
-    }
+    let decision = decide(authorizer, &review, at);
     let mut asked = vec![("user", Value::from(user)), ("groups", Value::texts(&groups))];
     asked.extend(describe(question));
     Answer {
@@ -46,7 +44,21 @@ fn row(decision: &Decision) -> Vec<Value> {
     ]
 }
 
-/// Whether the Node authorizer would be asked as well.
-pub(super) fn is_node(user: &str, groups: &[String]) -> bool {
-    user.starts_with("system:node:") && groups.iter().any(|g| g == "system:nodes")
+/// The API server's decision, as far as RBAC objects tell it: `system:masters` first, then RBAC. A kubelet
+/// that RBAC does not allow may still be allowed by the Node authorizer, which looks at pods, not at
+/// RBAC objects; that "no" is not ours to give.
+///
+/// Source: `plugin/pkg/auth/authorizer/node/node_authorizer.go`.
+pub(super) fn decide(authorizer: &Authorizer, review: &AccessReview, at: Timestamp) -> Decision {
+    let decision = authorizer.review_api_server(review, at);
+    let node = review.user.starts_with("system:node:") && review.groups.iter().any(|g| g == "system:nodes");
+    if !node || decision.allowed != Some(false) {
+        return decision;
+    }
+    Decision {
+        allowed: None,
+        basis: Basis::Unknown,
+        reason: "RBAC does not allow it, but the Node authorizer, which decides by the pods of the node, may have".to_owned(),
+        via: Vec::new(),
+    }
 }

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::can::decide;
 use crate::authz::Authorizer;
 use crate::model::review::{AccessReview, Action, ResourceTarget, Target};
 use crate::model::time::Timestamp;
@@ -123,7 +124,7 @@ enum Outcome {
 fn answer_line(authorizer: &Authorizer, number: u64, line: &[u8], default_at: Timestamp) -> (Vec<u8>, Outcome) {
     match read_line(line, default_at) {
         Ok((spec, review, at)) => {
-            let decision = authorizer.review_api_server(&review, at);
+            let decision = decide(authorizer, &review, at);
             let via = decision.via.iter().map(ToString::to_string).collect();
             let (allowed, basis) = (decision.allowed, decision.basis.as_str());
             let out = LineOut { spec: Some(spec), at, allowed, basis, reason: &decision.reason, via };

@@ -130,6 +130,8 @@ pub struct Sim {
     pub sightings: Vec<Sighting>,
     pub listings: Vec<Listing>,
     pub managed_fields: bool,
+    /// Snapshots show no identity, version or time of creation.
+    pub anonymous: bool,
 }
 
 impl Sim {
@@ -331,21 +333,32 @@ impl Sim {
     /// Reads everything of the four kinds, at one instant.
     pub fn snapshot(&mut self) {
         let observed = ObservedAt { from: self.t(), to: self.t() };
-        let source = format!("snapshot-{}", self.now);
-        let record = |n: usize| Provenance { source_id: source.clone(), offset: n as u64, line: 1, length: 1 };
         for kind in RbacKind::ALL {
-            self.listings.push(Listing {
-                group: RBAC_GROUP.into(),
-                kind: kind.as_str().into(),
-                namespace: None,
-                observed,
-                whole: true,
-                supposed: false,
-                from: record(0),
-            });
+            self.read(kind, observed);
         }
-        for (n, (key, body)) in self.objects.iter().filter(|(k, _)| k.group == RBAC_GROUP).enumerate() {
-            self.sightings.push(sighting(key, body, observed, record(n + 1)));
+    }
+
+    /// Reads all of one kind now, as part of a snapshot that takes its time.
+    pub fn read(&mut self, kind: RbacKind, observed: ObservedAt) {
+        let source = format!("snapshot-{}-{kind}", observed.from);
+        let record = |n: usize| Provenance { source_id: source.clone(), offset: n as u64, line: 1, length: 1 };
+        self.listings.push(Listing {
+            group: RBAC_GROUP.into(),
+            kind: kind.as_str().into(),
+            namespace: None,
+            observed,
+            whole: true,
+            supposed: false,
+            from: record(0),
+        });
+        let of_kind = |k: &ObjectKey| k.group == RBAC_GROUP && k.kind == kind.as_str();
+        for (n, (key, body)) in self.objects.iter().filter(|(k, _)| of_kind(k)).enumerate() {
+            let mut body = body.clone();
+            if self.anonymous {
+                let meta = body["metadata"].as_object_mut().unwrap();
+                meta.retain(|field, _| ["name", "namespace", "labels"].contains(&field.as_str()));
+            }
+            self.sightings.push(sighting(key, &body, observed, record(n + 1)));
         }
     }
 
