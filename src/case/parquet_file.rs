@@ -31,16 +31,42 @@ fn properties() -> Result<WriterProperties, ParquetError> {
     Ok(builder.build())
 }
 
+/// A Parquet file that grows batch by batch.
+pub struct PartWriter(ArrowWriter<File>);
+
+impl PartWriter {
+    /// Begins a file.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn create(path: &Path, schema: SchemaRef) -> Result<Self, ParquetError> {
+        let file = File::create(path).map_err(|e| ParquetError::General(format!("`{}`: {e}", path.display())))?;
+        Ok(Self(ArrowWriter::try_new(file, schema, Some(properties()?))?))
+    }
+
+    /// Adds rows.
+    ///
+    /// # Errors
+    /// When they cannot be written, or have another schema.
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<(), ParquetError> {
+        self.0.write(batch)
+    }
+
+    /// Completes the file.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn close(self) -> Result<(), ParquetError> {
+        self.0.close().map(|_| ())
+    }
+}
+
 /// Writes batches of one schema into one file.
 ///
 /// # Errors
 /// When the file cannot be written, or a batch has another schema.
 pub fn write(path: &Path, schema: SchemaRef, batches: &[RecordBatch]) -> Result<(), ParquetError> {
-    let file = File::create(path).map_err(|e| ParquetError::General(format!("`{}`: {e}", path.display())))?;
-    let mut writer = ArrowWriter::try_new(file, schema, Some(properties()?))?;
-    for batch in batches {
-        writer.write(batch)?;
-    }
-    writer.close()?;
-    Ok(())
+    let mut writer = PartWriter::create(path, schema)?;
+    batches.iter().try_for_each(|batch| writer.write(batch))?;
+    writer.close()
 }

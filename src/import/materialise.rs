@@ -8,7 +8,7 @@ use polars::prelude::*;
 
 use super::ImportError;
 use super::evidence::{Tables, gather};
-use crate::authz::Authorizer;
+use crate::authz::{Authorizer, Grant};
 use crate::case::commit::Staging;
 use crate::case::frame::Frame;
 use crate::case::{CaseError, parquet_file, partition};
@@ -47,7 +47,7 @@ pub fn materialise(
     write(staging, cluster, &known_sets::TABLE, known_set_rows(&history)?)?;
     write(staging, cluster, &role_rules::TABLE, role_rule_rows(&timeline)?)?;
     write(staging, cluster, &binding_subjects::TABLE, binding_subject_rows(&timeline)?)?;
-    write(staging, cluster, &grants::TABLE, grant_rows(timeline)?)?;
+    write_grants(staging, cluster, timeline)?;
     write(staging, cluster, &memberships::TABLE, membership_rows(events)?)?;
     write(staging, cluster, &findings::TABLE, finding_rows(&findings)?)?;
     Ok(findings)
@@ -178,43 +178,49 @@ fn binding_subject_rows(timeline: &RbacTimeline) -> Result<RecordBatch, ImportEr
     Ok(table.finish()?)
 }
 
-fn grant_rows(timeline: RbacTimeline) -> Result<RecordBatch, ImportError> {
+/// Rows of `grants` built at a time: there may be millions.
+const GRANTS_AT_ONCE: usize = 65_536;
+
+fn write_grants(staging: &mut Staging, cluster: &str, timeline: RbacTimeline) -> Result<(), ImportError> {
     let authorizer = Authorizer::new(timeline);
-    let mut all: Vec<_> = authorizer.grants().collect();
-    all.sort_by(|a, b| {
-        let key = |g: &crate::authz::Grant| (g.subject.clone(), g.scope.clone(), g.binding.clone(), g.held, g.rule.index());
-        key(a).cmp(&key(b))
-    });
+    let path = staging.create(&whole_file(&grants::TABLE, cluster))?;
+    let mut file = parquet_file::PartWriter::create(&path, grants::TABLE.schema())?;
     let mut table = TableBuilder::new(&grants::TABLE);
-    for g in &all {
-        let rule = g.rule.rule();
-        let scope = match g.binding.kind {
-            RbacKind::RoleBinding => Some(&*g.binding.namespace),
-            _ => None,
-        };
-        table.push([
-            Cell::Text(g.subject.kind.as_str()),
-            Cell::Text(&g.subject.namespace),
-            Cell::Text(&g.subject.name),
-            Cell::text(scope),
-            Cell::Text(g.binding.kind.as_str()),
-            Cell::Text(&g.binding.namespace),
-            Cell::Text(&g.binding.name),
-            Cell::Text(g.role.kind.as_str()),
-            Cell::Text(&g.role.namespace),
-            Cell::Text(&g.role.name),
-            Cell::count(g.rule.index() as u64),
-            Cell::List(&rule.verbs),
-            Cell::List(&rule.api_groups),
-            Cell::List(&rule.resources),
-            Cell::List(&rule.resource_names),
-            Cell::List(g.non_resource_urls()),
-            Cell::bound(g.held.from),
-            Cell::bound(g.held.to),
-            Cell::Text(g.basis.as_str()),
-        ])?;
+    for grant in authorizer.grants() {
+        push_grant(&mut table, &grant)?;
+        if table.len() >= GRANTS_AT_ONCE {
+            file.write(&std::mem::replace(&mut table, TableBuilder::new(&grants::TABLE)).finish()?)?;
+        }
     }
-    Ok(table.finish()?)
+    file.write(&table.finish()?)?;
+    Ok(file.close()?)
+}
+
+fn push_grant(table: &mut TableBuilder, g: &Grant) -> Result<(), ImportError> {
+    let rule = g.rule.rule();
+    let scope = (g.binding.kind == RbacKind::RoleBinding).then_some(&*g.binding.namespace);
+    table.push([
+        Cell::Text(g.subject.kind.as_str()),
+        Cell::Text(&g.subject.namespace),
+        Cell::Text(&g.subject.name),
+        Cell::text(scope),
+        Cell::Text(g.binding.kind.as_str()),
+        Cell::Text(&g.binding.namespace),
+        Cell::Text(&g.binding.name),
+        Cell::Text(g.role.kind.as_str()),
+        Cell::Text(&g.role.namespace),
+        Cell::Text(&g.role.name),
+        Cell::count(g.rule.index() as u64),
+        Cell::List(&rule.verbs),
+        Cell::List(&rule.api_groups),
+        Cell::List(&rule.resources),
+        Cell::List(&rule.resource_names),
+        Cell::List(g.non_resource_urls()),
+        Cell::bound(g.held.from),
+        Cell::bound(g.held.to),
+        Cell::Text(g.basis.as_str()),
+    ])?;
+    Ok(())
 }
 
 fn membership_rows(events: LazyFrame) -> Result<RecordBatch, ImportError> {

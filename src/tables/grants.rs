@@ -7,7 +7,7 @@ use super::schema::{Column, ColumnType::*, Table, optional, required};
 pub const TABLE: Table = Table {
     name: "grants",
     doc: "One subject × rule × scope through one binding and one role, in the stretch in which the whole chain held.",
-    sorted_by: "`subject_kind`, `subject_namespace`, `subject_name`, `scope_namespace`, `binding_name`, `valid_from`, `rule_index`",
+    sorted_by: "`binding_kind`, `binding_namespace`, `binding_name`, then subject, role, `rule_index`, `valid_from`",
     columns: COLUMNS,
     by_date: false,
 };
