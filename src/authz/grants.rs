@@ -1,13 +1,15 @@
 //! Grants, to be materialised: subject × rule × scope through one binding and one role, with the
 //! stretch in which the chain held. An iterator, because there may be millions.
 
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::vec::IntoIter;
 
 use crate::model::basis::Basis;
 use crate::model::rbac::PolicyRule;
 use crate::model::time::Interval;
 
-use super::chains::{Cutter, Held, Moment, RoleCutter, Stretch, merge};
+use super::chains::{Cutter, Moment, RoleCutter, Stretch};
 use super::index::Binding;
 use super::objects::{GrantScope, ObjectRef, RuleRef};
 use super::role_ref::RoleTarget;
@@ -43,15 +45,11 @@ impl Grant {
     }
 }
 
-impl Held for Grant {
-    fn held(&mut self) -> &mut Interval {
-        &mut self.held
-    }
-
+impl Grant {
     fn same_but_for_time(&self, other: &Self) -> bool {
-        let key = |g: &Self| (g.rule.index(), g.basis);
-        key(self) == key(other)
-            && self.rule == other.rule
+        // The place of a rule in its role does not matter: a rule that moves goes on.
+        self.basis == other.basis
+            && self.rule.rule() == other.rule.rule()
             && (&self.subject, &self.binding, &self.role) == (&other.subject, &other.binding, &other.role)
     }
 }
@@ -63,22 +61,39 @@ fn grants_something(rule: &PolicyRule, scope: &GrantScope) -> bool {
     !rule.verbs.is_empty() && (resources || urls)
 }
 
-/// A rule is a piece under its own place in the role.
-fn cut_rules(cutter: &mut Cutter<RuleRef>, held: Interval, basis: Basis, moment: Moment<'_>) {
-    if let Moment::Rules(rules, None) = moment {
-        for index in 0..rules.len() {
-            cutter.push(index, held, basis, RuleRef::new(rules.clone(), index));
+/// A rule wherever it stands in its role. Aggregated roles shift most of their rules at every change;
+/// told apart by place, each shift would be a new grant of every rule to every subject.
+#[derive(Clone, Debug)]
+struct SameRule(RuleRef);
+
+impl PartialEq for SameRule {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.rule() == other.0.rule()
+    }
+}
+
+/// A rule is a piece under its own content; one that a role lists twice counts once.
+fn cut_rules(cutter: &mut Cutter<SameRule>, held: Interval, basis: Basis, moment: Moment<'_>) {
+    let Moment::Rules(rules, None) = moment else { return };
+    let mut seen = HashSet::new();
+    for (index, rule) in rules.iter().enumerate() {
+        if seen.insert(rule) {
+            let mut hasher = DefaultHasher::new();
+            rule.hash(&mut hasher);
+            // Rules whose hashes collide only fail to be made one.
+            let key = usize::try_from(hasher.finish() & u64::from(u32::MAX)).unwrap_or_default();
+            cutter.push(key, held, basis, SameRule(RuleRef::new(rules.clone(), index)));
         }
     }
 }
 
-type CutRules = fn(&mut Cutter<RuleRef>, Interval, Basis, Moment<'_>);
+type CutRules = fn(&mut Cutter<SameRule>, Interval, Basis, Moment<'_>);
 
 /// All grants, binding by binding and subject by subject. Holds the grants of one subject of one
 /// binding at a time.
 pub struct Grants<'a> {
     authorizer: &'a Authorizer,
-    cutter: RoleCutter<RuleRef, CutRules>,
+    cutter: RoleCutter<SameRule, CutRules>,
     bindings: std::slice::Iter<'a, Binding>,
     binding: Option<&'a Binding>,
     stretches: std::iter::Peekable<IntoIter<Stretch>>,
@@ -110,8 +125,8 @@ impl Grants<'_> {
         while let Some(more) = self.stretches.next_if(|s| s.subject == first.subject) {
             self.join(binding, &more, &mut rows);
         }
-        merge(&mut rows);
-        rows.sort_by(|a, b| (&a.role, a.rule.index(), a.held).cmp(&(&b.role, b.rule.index(), b.held)));
+        merge_wherever(&mut rows);
+        rows.sort_by(|a, b| (&a.role, a.rule.index(), a.held, a.rule.rule()).cmp(&(&b.role, b.rule.index(), b.held, b.rule.rule())));
         self.ready = rows.into_iter();
         true
     }
@@ -124,19 +139,33 @@ impl Grants<'_> {
         };
         let scope = GrantScope::of(&binding.object);
         self.cutter.pieces(self.authorizer, &stretch.role).overlapping(stretch.held, |held, piece| {
-            if grants_something(&piece.payload, &scope) {
+            if grants_something(piece.payload.0.rule(), &scope) {
                 rows.push(Grant {
                     subject: subject.clone(),
                     scope: scope.clone(),
                     binding: binding.object.clone(),
                     role: role.object.clone(),
-                    rule: piece.payload.clone(),
+                    rule: piece.payload.0.clone(),
                     basis: stretch.basis.weakest(piece.basis),
                     held: stretch.held.intersect(held),
                 });
             }
         });
     }
+}
+
+/// Makes one of neighbours in time that say the same.
+fn merge_wherever(rows: &mut Vec<Grant>) {
+    rows.sort_by(|a, b| {
+        (&a.role, a.rule.rule(), a.basis, a.held).cmp(&(&b.role, b.rule.rule(), b.basis, b.held))
+    });
+    rows.dedup_by(|next, last| {
+        let one = next.held.from <= last.held.to && last.same_but_for_time(next);
+        if one {
+            last.held.to = last.held.to.max(next.held.to);
+        }
+        one
+    });
 }
 
 impl Iterator for Grants<'_> {

@@ -52,6 +52,7 @@ impl Staging {
             remove_litter(case_dir)?;
             (case_dir.join(format!("{STAGING_PREFIX}{}", std::process::id())), Some(lock))
         } else {
+            remove_abandoned(case_dir);
             (sibling(case_dir), None)
         };
         fs::create_dir_all(&dir).map_err(|e| CaseError::io(&dir, e))?;
@@ -180,6 +181,21 @@ fn remove_litter(case_dir: &Path) -> Result<(), CaseError> {
         }
     }
     Ok(())
+}
+
+/// Removes what a killed import of a new case left beside it. A process that still runs keeps its folder.
+fn remove_abandoned(case_dir: &Path) {
+    let parent = case_dir.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let prefix = format!(".{}.importing-", case_dir.file_name().unwrap_or_default().to_string_lossy());
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Some(process) = name.strip_prefix(&prefix) else { continue };
+        let gone = Path::new("/proc/self").exists() && !Path::new("/proc").join(process).exists();
+        if gone {
+            // Litter that cannot be removed does no harm.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 /// A folder beside a case that does not exist yet; hidden, so that nobody takes it for one.
