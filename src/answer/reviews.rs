@@ -73,7 +73,8 @@ struct NonResourceAttributes {
 #[derive(Serialize)]
 struct LineOut<'a> {
     spec: Option<&'a RawValue>,
-    at: Timestamp,
+    /// As it was asked, to the letter: answers are matched with questions by it.
+    at: &'a str,
     allowed: Option<bool>,
     basis: &'static str,
     reason: &'a str,
@@ -123,16 +124,17 @@ enum Outcome {
 
 fn answer_line(authorizer: &Authorizer, number: u64, line: &[u8], default_at: Timestamp) -> (Vec<u8>, Outcome) {
     match read_line(line, default_at) {
-        Ok((spec, review, at)) => {
+        Ok(Asked { spec, review, at, at_text }) => {
             let decision = decide(authorizer, &review, at);
             let via = decision.via.iter().map(ToString::to_string).collect();
             let (allowed, basis) = (decision.allowed, decision.basis.as_str());
-            let out = LineOut { spec: Some(spec), at, allowed, basis, reason: &decision.reason, via };
+            let out = LineOut { spec: Some(spec), at: &at_text, allowed, basis, reason: &decision.reason, via };
             (to_line(&out), if allowed.is_some() { Outcome::Told } else { Outcome::Unknown })
         }
         Err(why) => {
             let reason = format!("line {number} is no access review: {why}");
-            let out = LineOut { spec: None, at: default_at, allowed: None, basis: "unknown", reason: &reason, via: Vec::new() };
+            let at = default_at.to_string();
+            let out = LineOut { spec: None, at: &at, allowed: None, basis: "unknown", reason: &reason, via: Vec::new() };
             (to_line(&out), Outcome::Broken)
         }
     }
@@ -144,14 +146,22 @@ fn to_line(out: &LineOut<'_>) -> Vec<u8> {
     text
 }
 
+/// One question.
+struct Asked<'a> {
+    spec: &'a RawValue,
+    review: AccessReview,
+    at: Timestamp,
+    at_text: String,
+}
+
 /// A line is `{"spec": …, "at": …}`, a whole SubjectAccessReview, or the bare spec.
-fn read_line(line: &[u8], default_at: Timestamp) -> Result<(&RawValue, AccessReview, Timestamp), String> {
+fn read_line(line: &[u8], default_at: Timestamp) -> Result<Asked<'_>, String> {
     let whole: &RawValue = serde_json::from_slice(line).map_err(|e| e.to_string())?;
     let outer: LineIn<'_> = serde_json::from_str(whole.get()).map_err(|e| e.to_string())?;
     let spec = outer.spec.unwrap_or(whole);
-    let at = match outer.at {
-        Some(text) => text.parse::<Timestamp>().map_err(|e| e.to_string())?,
-        None => default_at,
+    let (at, at_text) = match outer.at {
+        Some(text) => (text.parse::<Timestamp>().map_err(|e| e.to_string())?, text),
+        None => (default_at, default_at.to_string()),
     };
     let parsed: Spec = serde_json::from_str(spec.get()).map_err(|e| e.to_string())?;
     let action = match (parsed.resource_attributes, parsed.non_resource_attributes) {
@@ -169,5 +179,5 @@ fn read_line(line: &[u8], default_at: Timestamp) -> Result<(&RawValue, AccessRev
         _ => return Err("expected exactly one of resourceAttributes and nonResourceAttributes".to_owned()),
     };
     let review = AccessReview { user: parsed.user.unwrap_or_default(), groups: parsed.groups.unwrap_or_default(), action };
-    Ok((spec, review, at))
+    Ok(Asked { spec, review, at, at_text })
 }

@@ -1,12 +1,17 @@
 //! Changing a case whole or not at all.
 //!
 //! A change is a staging folder with the new files in the case's own layout and a list of files to
-//! remove. For a new case the staging folder itself is renamed to the case. For an existing one it is
-//! renamed to `.commit`, which is the point of no return: from then on whoever opens the case moves
-//! the files into place first (moving is idempotent). Before that point the staging folder is litter
-//! that the next import removes.
+//! remove. For a new case the staging folder itself is renamed to the case. For an existing one, or an
+//! empty folder (which may be a mount point, or somebody's working directory), it is renamed to
+//! `.commit`, which is the point of no return: from then on whoever opens the case moves the files into
+//! place first (moving is idempotent). Before that point the staging folder is litter that the next
+//! import removes.
+//!
+//! Two imports at once exclude each other by a lock on the empty file `.lock`. A new case is born with
+//! it, locked from the first moment, so that the next import can tell a folder that is being filled from
+//! one that was left behind.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -31,32 +36,45 @@ struct Journal {
 pub struct Staging {
     case_dir: PathBuf,
     dir: PathBuf,
-    new_case: bool,
+    /// Whether the staging folder lies beside the case and becomes it.
+    beside: bool,
+    /// Folders made on the way to a new case, innermost first.
+    made: Vec<PathBuf>,
     journal: Journal,
-    _lock: Option<File>,
+    _lock: File,
 }
 
 impl Staging {
-    /// Begins a change of the case in `case_dir`, which may not exist yet.
+    /// Begins a change of the case in `case_dir`, which may not exist yet or be an empty folder.
     ///
     /// # Errors
     /// When the folder cannot be written, holds something else, or another import is changing it.
     pub fn begin(case_dir: &Path) -> Result<Self, CaseError> {
-        let exists = case_dir.join(MANIFEST).is_file();
-        if case_dir.is_dir() && !exists && fs::read_dir(case_dir).map_err(|e| CaseError::io(case_dir, e))?.next().is_some() {
+        let begun = |dir, beside, made, lock| Self {
+            case_dir: case_dir.to_owned(),
+            dir,
+            beside,
+            made,
+            journal: Journal::default(),
+            _lock: lock,
+        };
+        if !case_dir.is_dir() {
+            remove_siblings(case_dir);
+            let dir = sibling(case_dir);
+            let made = missing_parents(case_dir);
+            fs::create_dir_all(&dir).map_err(|e| CaseError::io(&dir, e))?;
+            let lock = lock(&dir)?;
+            return Ok(begun(dir, true, made, lock));
+        }
+        if !case_dir.join(MANIFEST).is_file() && !case_dir.join(PENDING).is_dir() && !is_blank(case_dir)? {
             return Err(CaseError::NotACase(case_dir.display().to_string()));
         }
-        let (dir, lock) = if exists {
-            let lock = lock(case_dir)?;
-            complete_pending_locked(case_dir)?;
-            remove_litter(case_dir)?;
-            (case_dir.join(format!("{STAGING_PREFIX}{}", std::process::id())), Some(lock))
-        } else {
-            remove_abandoned(case_dir);
-            (sibling(case_dir), None)
-        };
-        fs::create_dir_all(&dir).map_err(|e| CaseError::io(&dir, e))?;
-        Ok(Self { case_dir: case_dir.to_owned(), dir, new_case: !exists, journal: Journal::default(), _lock: lock })
+        let lock = lock(case_dir)?;
+        complete_pending_locked(case_dir)?;
+        remove_litter(case_dir)?;
+        let dir = case_dir.join(format!("{STAGING_PREFIX}{}", std::process::id()));
+        fs::create_dir(&dir).map_err(|e| CaseError::io(&dir, e))?;
+        Ok(begun(dir, false, Vec::new(), lock))
     }
 
     /// Where the new files go, in the case's own layout.
@@ -93,7 +111,7 @@ impl Staging {
         for file in &self.journal.add {
             sync(&self.dir.join(file))?;
         }
-        if self.new_case {
+        if self.beside {
             return self.commit_new();
         }
         let journal = serde_json::to_vec(&self.journal).map_err(|e| CaseError::io(&self.dir, e.into()))?;
@@ -105,9 +123,8 @@ impl Staging {
     }
 
     fn commit_new(&self) -> Result<(), CaseError> {
-        // An empty folder may stand where the case goes; a rename cannot replace it everywhere.
-        if self.case_dir.is_dir() {
-            fs::remove_dir(&self.case_dir).map_err(|e| CaseError::io(&self.case_dir, e))?;
+        if self.case_dir.exists() {
+            return Err(CaseError::Locked(self.case_dir.display().to_string()));
         }
         fs::rename(&self.dir, &self.case_dir).map_err(|e| CaseError::io(&self.case_dir, e))?;
         match self.case_dir.parent() {
@@ -118,10 +135,35 @@ impl Staging {
 }
 
 impl Drop for Staging {
+    /// Leaves nothing of a change that was not made. After a commit there is nothing to do.
     fn drop(&mut self) {
-        // After a commit the folder is gone and this does nothing.
         let _ = fs::remove_dir_all(&self.dir);
+        if self.beside {
+            for folder in self.made.iter().take_while(|_| !self.case_dir.exists()) {
+                let _ = fs::remove_dir(folder);
+            }
+        } else if !self.case_dir.join(MANIFEST).exists() {
+            let _ = fs::remove_file(self.case_dir.join(LOCK));
+        }
     }
+}
+
+/// Whether a folder holds nothing, or only what an import into it left behind.
+///
+/// # Errors
+/// When it cannot be listed.
+pub fn is_blank(dir: &Path) -> Result<bool, CaseError> {
+    let entries = fs::read_dir(dir).map_err(|e| CaseError::io(dir, e))?;
+    Ok(entries.flatten().all(|e| {
+        let name = e.file_name();
+        name == LOCK || name.to_string_lossy().starts_with(STAGING_PREFIX)
+    }))
+}
+
+/// The folders above `path` that do not exist yet, innermost first.
+fn missing_parents(path: &Path) -> Vec<PathBuf> {
+    let above = path.ancestors().skip(1).filter(|p| !p.as_os_str().is_empty());
+    above.take_while(|p| !p.exists()).map(Path::to_owned).collect()
 }
 
 /// Completes a change that was cut off after its point of no return.
@@ -166,7 +208,9 @@ fn ignore_missing(result: io::Result<()>) -> io::Result<()> {
 
 fn lock(case_dir: &Path) -> Result<File, CaseError> {
     let path = case_dir.join(LOCK);
-    let file = File::create(&path).map_err(|e| CaseError::io(&path, e))?;
+    // Never truncated: a case that is only looked at keeps even the time of its lock file.
+    let file =
+        OpenOptions::new().write(true).create(true).truncate(false).open(&path).map_err(|e| CaseError::io(&path, e))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(fs::TryLockError::WouldBlock) => Err(CaseError::Locked(case_dir.display().to_string())),
@@ -183,25 +227,31 @@ fn remove_litter(case_dir: &Path) -> Result<(), CaseError> {
     Ok(())
 }
 
-/// Removes what a killed import of a new case left beside it. A process that still runs keeps its folder.
-fn remove_abandoned(case_dir: &Path) {
-    let parent = case_dir.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let prefix = format!(".{}.importing-", case_dir.file_name().unwrap_or_default().to_string_lossy());
-    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let Some(process) = name.strip_prefix(&prefix) else { continue };
-        let gone = Path::new("/proc/self").exists() && !Path::new("/proc").join(process).exists();
-        if gone {
-            // Litter that cannot be removed does no harm.
-            let _ = fs::remove_dir_all(entry.path());
-        }
-    }
-}
-
 /// A folder beside a case that does not exist yet; hidden, so that nobody takes it for one.
 fn sibling(case_dir: &Path) -> PathBuf {
-    let name = case_dir.file_name().unwrap_or_default().to_string_lossy();
-    case_dir.with_file_name(format!(".{name}.importing-{}", std::process::id()))
+    case_dir.with_file_name(format!("{}{}", sibling_prefix(case_dir), std::process::id()))
+}
+
+fn sibling_prefix(case_dir: &Path) -> String {
+    format!(".{}.importing-", case_dir.file_name().unwrap_or_default().to_string_lossy())
+}
+
+/// Removes what killed imports of the same new case left beside it. Whether it goes or not, the import
+/// can go on, so nothing here is an error.
+fn remove_siblings(case_dir: &Path) {
+    let parent = case_dir.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let prefix = sibling_prefix(case_dir);
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        if !entry.file_name().to_string_lossy().starts_with(&prefix) {
+            continue;
+        }
+        match File::open(entry.path().join(LOCK)) {
+            Ok(file) if file.try_lock().is_ok() => drop(fs::remove_dir_all(entry.path())),
+            Ok(_) => {}
+            // Killed before it locked anything; one that is about to is not empty any more.
+            Err(_) => drop(fs::remove_dir(entry.path())),
+        }
+    }
 }
 
 fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), CaseError> {
@@ -258,6 +308,64 @@ mod tests {
         assert_eq!(fs::read_to_string(case.join("grants/new.parquet")).unwrap(), "new");
         assert_eq!(fs::read_to_string(case.join("grants/moved.parquet")).unwrap(), "moved");
         assert!(!pending.exists());
+    }
+
+    fn names(dir: &Path) -> Vec<String> {
+        let mut names: Vec<String> =
+            fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn an_abandoned_change_takes_the_folders_it_made_along_and_no_others() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(Staging::begin(&dir.path().join("a/b/case")).unwrap());
+        assert_eq!(names(dir.path()), [""; 0]);
+        fs::create_dir(dir.path().join("a")).unwrap();
+        drop(Staging::begin(&dir.path().join("a/b/case")).unwrap());
+        assert_eq!(names(dir.path()), ["a"]);
+    }
+
+    #[test]
+    fn what_a_killed_import_left_beside_is_removed_and_what_another_fills_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let case = dir.path().join("case");
+        let dead = dir.path().join(".case.importing-1");
+        fs::create_dir_all(dead.join("events")).unwrap();
+        fs::write(dead.join(LOCK), "").unwrap();
+        fs::create_dir(dir.path().join(".case.importing-2")).unwrap();
+        let alive = dir.path().join(".case.importing-3");
+        fs::create_dir(&alive).unwrap();
+        let _held = lock(&alive).unwrap();
+        Staging::begin(&case).unwrap().commit(&Manifest::new().to_text()).unwrap();
+        assert_eq!(names(dir.path()), [".case.importing-3", "case"]);
+    }
+
+    #[test]
+    fn an_empty_folder_becomes_a_case_in_its_place_and_stays_empty_otherwise() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(Staging::begin(dir.path()).unwrap());
+        assert_eq!(names(dir.path()), [""; 0]);
+        // What a killed import into an empty folder leaves does not make it somebody else's.
+        fs::create_dir_all(dir.path().join(".staging-1/events")).unwrap();
+        fs::write(dir.path().join(LOCK), "").unwrap();
+        assert!(matches!(crate::case::Case::open(dir.path()), Err(CaseError::Missing(_))));
+        Staging::begin(dir.path()).unwrap().commit(&Manifest::new().to_text()).unwrap();
+        assert_eq!(names(dir.path()), [LOCK, MANIFEST]);
+        crate::case::Case::open(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn a_case_that_appeared_meanwhile_is_not_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let case = dir.path().join("case");
+        let slow = Staging::begin(&case).unwrap();
+        fs::create_dir(&case).unwrap();
+        fs::write(case.join("mine"), "x").unwrap();
+        assert!(matches!(slow.commit(&Manifest::new().to_text()), Err(CaseError::Locked(_))));
+        assert_eq!(names(dir.path()), ["case"]);
+        assert_eq!(names(&case), ["mine"]);
     }
 
     #[test]

@@ -11,7 +11,6 @@ pub mod manifest;
 pub mod parquet_file;
 pub mod read;
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -31,6 +30,9 @@ pub enum CaseError {
     /// The folder holds something else.
     #[error("`{0}` is not a case: it has files but no case.json; name an empty or new folder with --case")]
     NotACase(String),
+    /// There is a file where the folder should be.
+    #[error("`{0}` is a file, a case is a folder: name a folder, or one that does not exist yet, with --case")]
+    NotAFolder(String),
     /// A newer program wrote it.
     #[error(
         "case `{path}` has schema version {found}, this program reads up to {supported}: use the kubesleuth that wrote it, or a newer one"
@@ -108,13 +110,12 @@ impl Case {
     pub fn open(dir: &Path) -> Result<Self, CaseError> {
         let name = dir.display().to_string();
         if !dir.is_dir() {
-            return Err(CaseError::Missing(name));
+            return Err(if dir.exists() { CaseError::NotAFolder(name) } else { CaseError::Missing(name) });
         }
         commit::complete_pending(dir)?;
         let path = dir.join(MANIFEST);
         if !path.is_file() {
-            let empty = fs::read_dir(dir).map_err(|e| CaseError::io(dir, e))?.next().is_none();
-            return Err(if empty { CaseError::Missing(name) } else { CaseError::NotACase(name) });
+            return Err(if commit::is_blank(dir)? { CaseError::Missing(name) } else { CaseError::NotACase(name) });
         }
         let manifest = Manifest::read(&path)?;
         if manifest.schema_version > SchemaVersion::CURRENT {

@@ -3,9 +3,9 @@
 use serde::Deserialize;
 
 use crate::model::audit::AuditEvent;
+use crate::model::event_times::EventTimes;
 use crate::model::text::Text;
 use crate::model::time::Timestamp;
-use crate::tables::event_builder::EventTimes;
 
 /// Why a document is not an audit event.
 #[derive(Clone, Debug, PartialEq, Eq)]

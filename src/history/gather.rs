@@ -89,10 +89,13 @@ impl Bucket {
     }
 }
 
+/// What a bucket is found by: API group, kind, namespace.
+type BucketKey = (Arc<str>, Arc<str>, Arc<str>);
+
 /// The evidence, sorted.
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
-    pub(super) buckets: BTreeMap<(Arc<str>, Arc<str>, Arc<str>), Bucket>,
+    pub(super) buckets: BTreeMap<BucketKey, Bucket>,
     kinds: HashMap<(String, String), Arc<KindOf>>,
     pub(super) spaces: Spaces,
     pub(super) findings: Vec<Finding>,

@@ -255,7 +255,7 @@ pub fn named_in_reasons(events: LazyFrame) -> Result<Vec<ObjectKey>, CaseError> 
         .unique(None, UniqueKeepStrategy::Any);
     let frame = Frame::collect(lazy, "events")?;
     let reasons = frame.text("authorization_reason")?;
-    let mut keys: Vec<ObjectKey> = reasons.into_iter().flatten().flat_map(|r| crate::model::reason::named_objects(r)).collect();
+    let mut keys: Vec<ObjectKey> = reasons.into_iter().flatten().flat_map(crate::model::reason::named_objects).collect();
     keys.sort();
     keys.dedup();
     Ok(keys)

@@ -52,13 +52,16 @@ pub struct ImportOptions {
 pub fn import(options: &ImportOptions, progress: &dyn Progress) -> Result<Summary, ImportError> {
     let found = discover(&options.paths, options.observed_at)?;
     let mut findings = check_bundles(&found, options, progress)?;
-    let existing = match Case::open(&options.case_dir) {
-        Ok(case) => Some(case),
-        Err(crate::case::CaseError::Missing(_)) => None,
-        Err(e) => return Err(e.into()),
+    let open = || match Case::open(&options.case_dir) {
+        Ok(case) => Ok(Some(case)),
+        Err(crate::case::CaseError::Missing(_)) => Ok(None),
+        Err(e) => Err(e),
     };
-    let cluster = choose_cluster(options, &found, existing.as_ref())?;
+    // Once before anything is touched, and again when nobody else can change it any more.
+    open()?;
     let mut staging = Staging::begin(&options.case_dir)?;
+    let existing = open()?;
+    let cluster = choose_cluster(options, &found, existing.as_ref())?;
     let mut run = Run::new(existing.as_ref(), &cluster)?;
     let import_number = existing.as_ref().map_or(0, |c| c.manifest().imports.len()) + 1;
     let mut chunks = Chunks::new(&mut staging, &cluster, u32::try_from(import_number).unwrap_or(u32::MAX));

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod basis;
+pub mod event_times;
 pub mod finding;
 pub mod identity;
 pub mod object;

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::build::{list_builder, time_builder};
 use super::events;
 use crate::model::audit::{AuditEvent, ObjectReference, ResponseStatus, UserInfo};
+pub use crate::model::event_times::EventTimes;
 use crate::model::text::Text;
 use crate::model::time::Timestamp;
 
@@ -44,22 +45,6 @@ pub struct Place<'a> {
     pub line: u64,
     /// Length in bytes.
     pub length: u64,
-}
-
-/// The times of an event, read before it is appended so that a bad one can still become a reject.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct EventTimes {
-    /// `stageTimestamp`.
-    pub stage: Option<Timestamp>,
-    /// `requestReceivedTimestamp`.
-    pub received: Option<Timestamp>,
-}
-
-impl EventTimes {
-    /// The time the event is filed under.
-    pub fn filed(self) -> Option<Timestamp> {
-        self.stage.or(self.received)
-    }
 }
 
 /// The keys of `user.extra` that have a column.

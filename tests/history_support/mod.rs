@@ -1,5 +1,5 @@
 //! A small simulated cluster that remembers the truth, and the evidence that it leaves behind.
-#![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
