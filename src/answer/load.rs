@@ -1,13 +1,15 @@
 //! What questions need from a case: the authorizer through time, the catalogue of resources, the end of
 //! the evidence, and who was seen in which group. Read from the tables, without any object body.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use polars::prelude::*;
+use arrow::array::{Array as _, Int32Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use polars::prelude::{col};
 
-use crate::authz::Authorizer;
-use crate::case::frame::{Frame, TimeColumn};
+use crate::authz::{Authorizer, ObjectRef, SubjectRef};
+use crate::case::frame::Frame;
+use crate::case::rows::{Batch, list_at, text_at, time_at};
 use crate::case::{Case, CaseError};
 use crate::history::rows::{self, BindingSubject, Known, RoleRule, VersionOf};
 use crate::history::state::KnownSet;
@@ -18,14 +20,72 @@ use crate::model::resource::Catalogue;
 use crate::model::time::{Interval, Timestamp};
 use crate::tables;
 
-/// The authorizer of one cluster.
+/// The authorizer of one cluster, through all of time.
 ///
 /// # Errors
 /// When a table cannot be read.
 pub fn authorizer(case: &Case, cluster: &str) -> Result<Authorizer, CaseError> {
-    let rules = role_rules(case, cluster)?;
-    let subjects = binding_subjects(case, cluster)?;
-    Ok(Authorizer::new(rows::from_rows(rules, subjects, known_sets(case, cluster)?)))
+    Ok(load(case, cluster, None)?.authorizer)
+}
+
+/// The authorizer at one instant, with how long each rule and subject stood around it.
+pub struct Moment {
+    /// Knows the versions that hold at the instant, and no others.
+    pub authorizer: Authorizer,
+    /// How long rules and subjects stood.
+    pub standing: Standing,
+}
+
+/// The authorizer of one cluster at one instant: far less to read than all of time.
+///
+/// # Errors
+/// When a table cannot be read.
+pub fn moment(case: &Case, cluster: &str, at: Timestamp) -> Result<Moment, CaseError> {
+    load(case, cluster, Some(at))
+}
+
+fn load(case: &Case, cluster: &str, at: Option<Timestamp>) -> Result<Moment, CaseError> {
+    let (rules, subjects) = rayon::join(
+        || case.rows(&tables::role_rules::TABLE, cluster, at),
+        || case.rows(&tables::binding_subjects::TABLE, cluster, at),
+    );
+    let mut names = Names::default();
+    let mut standing = Standing::default();
+    let rules = role_rules(&rules?, &mut names, &mut standing)?;
+    let subjects = binding_subjects(&subjects?, &mut names, &mut standing)?;
+    let sets = known_sets(&case.rows(&tables::known_sets::TABLE, cluster, None)?)?;
+    Ok(Moment { authorizer: Authorizer::new(rows::from_rows(rules, subjects, sets)), standing })
+}
+
+/// How long rules stood in their roles, and subjects in their bindings, without a break.
+#[derive(Default)]
+pub struct Standing {
+    rules: HashMap<(ObjectRef, u32), Interval>,
+    subjects: HashMap<(ObjectRef, SubjectRef), Interval>,
+}
+
+impl Standing {
+    /// How long a subject had a rule through a binding and a role.
+    pub fn reach(&self, binding: &ObjectRef, subject: &SubjectRef, role: &ObjectRef, rule: usize) -> Option<Interval> {
+        let rule = self.rules.get(&(role.clone(), u32::try_from(rule).ok()?))?;
+        let subject = self.subjects.get(&(binding.clone(), subject.clone()))?;
+        Some(rule.intersect(*subject))
+    }
+}
+
+/// Names that are repeated in many rows, once each.
+#[derive(Default)]
+struct Names(HashSet<Arc<str>>);
+
+impl Names {
+    fn get(&mut self, name: &str) -> Arc<str> {
+        if let Some(known) = self.0.get(name) {
+            return Arc::clone(known);
+        }
+        let new: Arc<str> = Arc::from(name);
+        self.0.insert(Arc::clone(&new));
+        new
+    }
 }
 
 /// The resources of one cluster.
@@ -65,89 +125,107 @@ pub fn members_seen(case: &Case, cluster: &str) -> Result<BTreeMap<String, Vec<S
 }
 
 /// Columns that rows of one version share.
-struct Versions<'f> {
-    kind: &'f StringChunked,
-    namespace: &'f StringChunked,
-    name: &'f StringChunked,
-    from: TimeColumn<'f>,
-    to: TimeColumn<'f>,
-    basis: &'f StringChunked,
-    known: &'f StringChunked,
-    reason: &'f StringChunked,
+struct Versions<'b> {
+    kind: &'b StringArray,
+    namespace: &'b StringArray,
+    name: &'b StringArray,
+    from: &'b TimestampMicrosecondArray,
+    to: &'b TimestampMicrosecondArray,
+    since: &'b TimestampMicrosecondArray,
+    until: &'b TimestampMicrosecondArray,
+    basis: &'b StringArray,
+    known: &'b StringArray,
+    reason: &'b StringArray,
 }
 
-impl<'f> Versions<'f> {
-    fn of(frame: &'f Frame) -> Result<Self, CaseError> {
+impl<'b> Versions<'b> {
+    fn of(batch: &Batch<'b>) -> Result<Self, CaseError> {
         Ok(Self {
-            kind: frame.text("kind")?,
-            namespace: frame.text("namespace")?,
-            name: frame.text("name")?,
-            from: frame.time("valid_from")?,
-            to: frame.time("valid_to")?,
-            basis: frame.text("basis")?,
-            known: frame.text("known")?,
-            reason: frame.text("unknown_reason")?,
+            kind: batch.text("kind")?,
+            namespace: batch.text("namespace")?,
+            name: batch.text("name")?,
+            from: batch.time("valid_from")?,
+            to: batch.time("valid_to")?,
+            since: batch.time("stands_from")?,
+            until: batch.time("stands_to")?,
+            basis: batch.text("basis")?,
+            known: batch.text("known")?,
+            reason: batch.text("unknown_reason")?,
         })
     }
 
-    fn get(&self, row: usize) -> Option<VersionOf> {
+    fn get(&self, row: usize, names: &mut Names) -> Option<VersionOf> {
         Some(VersionOf {
-            kind: RbacKind::from_kind(self.kind.get(row)?)?,
-            namespace: Arc::from(self.namespace.get(row)?),
-            name: Arc::from(self.name.get(row)?),
+            kind: RbacKind::from_kind(self.kind.value(row))?,
+            namespace: names.get(self.namespace.value(row)),
+            name: names.get(self.name.value(row)),
             held: interval(self.from, self.to, row),
             basis: basis(self.basis, row),
-            known: Known::from_word(self.known.get(row)?)?,
-            reason: self.reason.get(row).map(Arc::from),
+            known: Known::from_word(self.known.value(row))?,
+            reason: text_at(self.reason, row).map(|r| names.get(r)),
         })
+    }
+
+    fn stands(&self, row: usize) -> Interval {
+        interval(self.since, self.until, row)
     }
 }
 
-fn interval(from: TimeColumn<'_>, to: TimeColumn<'_>, row: usize) -> Interval {
-    Interval::new(from.get(row).unwrap_or(Timestamp::MIN), to.get(row).unwrap_or(Timestamp::MAX))
+fn object(of: &VersionOf) -> ObjectRef {
+    ObjectRef::new(of.kind, Arc::clone(&of.namespace), Arc::clone(&of.name))
 }
 
-fn basis(column: &StringChunked, row: usize) -> Basis {
-    column.get(row).and_then(Basis::from_word).unwrap_or(Basis::Unknown)
+fn interval(from: &TimestampMicrosecondArray, to: &TimestampMicrosecondArray, row: usize) -> Interval {
+    Interval::new(time_at(from, row).unwrap_or(Timestamp::MIN), time_at(to, row).unwrap_or(Timestamp::MAX))
 }
 
-fn index(column: &Int32Chunked, row: usize) -> Option<u32> {
-    column.get(row).and_then(|i| u32::try_from(i).ok())
+fn basis(column: &StringArray, row: usize) -> Basis {
+    text_at(column, row).and_then(Basis::from_word).unwrap_or(Basis::Unknown)
 }
 
-fn role_rules(case: &Case, cluster: &str) -> Result<Vec<RoleRule>, CaseError> {
-    let frame = Frame::collect(case.table(&tables::role_rules::TABLE, Some(cluster))?, "role_rules")?;
-    let versions = Versions::of(&frame)?;
-    let place = frame.int32("rule_index")?;
-    let (verbs, groups, resources) = (frame.list("verbs")?, frame.list("api_groups")?, frame.list("resources")?);
-    let (names, urls) = (frame.list("resource_names")?, frame.list("non_resource_urls")?);
-    Ok((0..frame.height())
-        .filter_map(|row| {
+fn index(column: &Int32Array, row: usize) -> Option<u32> {
+    column.is_valid(row).then(|| u32::try_from(column.value(row)).ok()).flatten()
+}
+
+fn role_rules(batches: &[RecordBatch], names: &mut Names, standing: &mut Standing) -> Result<Vec<RoleRule>, CaseError> {
+    let mut found = Vec::new();
+    for batch in batches.iter().map(Batch) {
+        let versions = Versions::of(&batch)?;
+        let place = batch.int32("rule_index")?;
+        let (verbs, groups, resources) = (batch.list("verbs")?, batch.list("api_groups")?, batch.list("resources")?);
+        let (resource_names, urls) = (batch.list("resource_names")?, batch.list("non_resource_urls")?);
+        for row in 0..batch.0.num_rows() {
+            let Some(of) = versions.get(row, names) else { continue };
             let index = index(place, row);
+            if let Some(index) = index {
+                standing.rules.insert((object(&of), index), versions.stands(row));
+            }
             let rule = index.map(|_| PolicyRule {
-                verbs: verbs.get(row).unwrap_or_default(),
-                api_groups: groups.get(row).unwrap_or_default(),
-                resources: resources.get(row).unwrap_or_default(),
-                resource_names: names.get(row).unwrap_or_default(),
-                non_resource_urls: urls.get(row).unwrap_or_default(),
+                verbs: list_at(verbs, row),
+                api_groups: list_at(groups, row),
+                resources: list_at(resources, row),
+                resource_names: list_at(resource_names, row),
+                non_resource_urls: list_at(urls, row),
             });
-            Some(RoleRule { of: versions.get(row)?, index, rule })
-        })
-        .collect())
+            found.push(RoleRule { of, index, rule });
+        }
+    }
+    Ok(found)
 }
 
-fn binding_subjects(case: &Case, cluster: &str) -> Result<Vec<BindingSubject>, CaseError> {
-    let frame = Frame::collect(case.table(&tables::binding_subjects::TABLE, Some(cluster))?, "binding_subjects")?;
-    let versions = Versions::of(&frame)?;
-    let (place, all_known) = (frame.int32("subject_index")?, frame.flag("subjects_known")?);
-    let (role_group, role_kind, role_name) = (frame.text("role_api_group")?, frame.text("role_kind")?, frame.text("role_name")?);
-    let (kind, group) = (frame.text("subject_kind")?, frame.text("subject_api_group")?);
-    let (namespace, name) = (frame.text("subject_namespace")?, frame.text("subject_name")?);
-    let owned = |c: &StringChunked, row: usize| c.get(row).unwrap_or_default().to_owned();
-    Ok((0..frame.height())
-        .filter_map(|row| {
+fn binding_subjects(batches: &[RecordBatch], names: &mut Names, standing: &mut Standing) -> Result<Vec<BindingSubject>, CaseError> {
+    let mut found = Vec::new();
+    for batch in batches.iter().map(Batch) {
+        let versions = Versions::of(&batch)?;
+        let (place, all_known) = (batch.int32("subject_index")?, batch.flag("subjects_known")?);
+        let (role_group, role_kind, role_name) = (batch.text("role_api_group")?, batch.text("role_kind")?, batch.text("role_name")?);
+        let (kind, group) = (batch.text("subject_kind")?, batch.text("subject_api_group")?);
+        let (namespace, name) = (batch.text("subject_namespace")?, batch.text("subject_name")?);
+        let owned = |c: &StringArray, row: usize| text_at(c, row).unwrap_or_default().to_owned();
+        for row in 0..batch.0.num_rows() {
+            let Some(of) = versions.get(row, names) else { continue };
             let index = index(place, row);
-            let role_ref = role_name.get(row).map(|n| RoleRef {
+            let role_ref = text_at(role_name, row).map(|n| RoleRef {
                 api_group: owned(role_group, row),
                 kind: owned(role_kind, row),
                 name: n.to_owned(),
@@ -158,24 +236,28 @@ fn binding_subjects(case: &Case, cluster: &str) -> Result<Vec<BindingSubject>, C
                 name: owned(name, row),
                 namespace: owned(namespace, row),
             });
-            let subjects_known = all_known.get(row).unwrap_or(false);
-            Some(BindingSubject { of: versions.get(row)?, role_ref, subjects_known, index, subject })
-        })
-        .collect())
+            if let Some(subject) = &subject {
+                standing.subjects.insert((object(&of), SubjectRef::resolve(subject, if of.kind.namespaced() { &of.namespace } else { "" })), versions.stands(row));
+            }
+            found.push(BindingSubject { subjects_known: all_known.value(row), of, role_ref, index, subject });
+        }
+    }
+    Ok(found)
 }
 
-fn known_sets(case: &Case, cluster: &str) -> Result<Vec<KnownSet>, CaseError> {
-    let frame = Frame::collect(case.table(&tables::known_sets::TABLE, Some(cluster))?, "known_sets")?;
-    let (kind, namespace, how) = (frame.text("kind")?, frame.text("namespace")?, frame.text("basis")?);
-    let (from, to) = (frame.time("valid_from")?, frame.time("valid_to")?);
-    Ok((0..frame.height())
-        .filter_map(|row| {
+fn known_sets(batches: &[RecordBatch]) -> Result<Vec<KnownSet>, CaseError> {
+    let mut found = Vec::new();
+    for batch in batches.iter().map(Batch) {
+        let (kind, namespace, how) = (batch.text("kind")?, batch.text("namespace")?, batch.text("basis")?);
+        let (from, to) = (batch.time("valid_from")?, batch.time("valid_to")?);
+        found.extend((0..batch.0.num_rows()).filter_map(|row| {
             Some(KnownSet {
-                kind: RbacKind::from_kind(kind.get(row)?)?,
-                namespace: namespace.get(row).map(Arc::from),
+                kind: RbacKind::from_kind(kind.value(row))?,
+                namespace: text_at(namespace, row).map(Arc::from),
                 held: interval(from, to, row),
                 basis: basis(how, row),
             })
-        })
-        .collect())
+        }));
+    }
+    Ok(found)
 }

@@ -203,8 +203,8 @@ fn row(r: &Right) -> Vec<Value> {
         namespace(&r.binding.namespace),
         (&*r.binding.name).into(),
         rule.map_or(Value::Null, |x| Value::Int(i64::try_from(x.index()).unwrap_or(i64::MAX))),
-        Value::bound(r.reach.from),
-        Value::bound(r.reach.to),
+        Value::bound(r.held.from),
+        Value::bound(r.held.to),
         r.basis.as_str().into(),
         Value::text(reason.map(|x| x.to_string())),
     ]

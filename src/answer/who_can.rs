@@ -52,25 +52,9 @@ pub fn answer(authorizer: &Authorizer, question: &Question, when: When, as_of: A
             wide("rule_index"),
             wide("members_seen"),
         ],
-        rows: once(&found.rows).into_iter().map(|r| row(&r, members)).collect(),
+        rows: found.rows.iter().map(|r| row(r, members)).collect(),
         verdict,
     }
-}
-
-/// Rows that differ only in how well parts of their time are known, as one; it is as good as the weakest.
-fn once(rows: &[Row]) -> Vec<Row> {
-    let mut kept: Vec<Row> = Vec::new();
-    for row in rows {
-        let same = |k: &&mut Row| {
-            (&k.subject, &k.scope, &k.source, k.reach) == (&row.subject, &row.scope, &row.source, row.reach)
-                && (&k.verb, &k.api_group, &k.resource) == (&row.verb, &row.api_group, &row.resource)
-        };
-        match kept.iter_mut().rev().take(8).find(same) {
-            Some(k) => k.basis = k.basis.weakest(row.basis),
-            None => kept.push(row.clone()),
-        }
-    }
-    kept
 }
 
 fn row(r: &Row, members: &BTreeMap<String, Vec<String>>) -> Vec<Value> {
@@ -86,8 +70,8 @@ fn row(r: &Row, members: &BTreeMap<String, Vec<String>>) -> Vec<Value> {
         (&*r.resource).into(),
         binding,
         role,
-        Value::bound(r.reach.from),
-        Value::bound(r.reach.to),
+        Value::bound(r.held.from),
+        Value::bound(r.held.to),
         r.basis.as_str().into(),
         binding_kind,
         binding_namespace,

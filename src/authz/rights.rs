@@ -8,7 +8,7 @@ use crate::model::basis::Basis;
 use crate::model::rbac::RbacKind;
 use crate::model::time::Interval;
 
-use super::chains::{Cutter, Held, Moment, Piece, Reaching, RoleCutter, Stretch, fill_reach, merge, touching};
+use super::chains::{Cutter, Held, Moment, Piece, RoleCutter, Stretch, merge, touching};
 use super::completeness::Completeness;
 use super::index::Binding;
 use super::objects::{GrantScope, ObjectRef, RoleName, RuleRef};
@@ -59,10 +59,8 @@ pub struct Right {
     pub gives: Gives,
     /// How the weaker of binding and role is known.
     pub basis: Basis,
-    /// When it held and was known so well, also beyond the time asked about.
+    /// When it held, also beyond the time asked about.
     pub held: Interval,
-    /// When it held without a break, however well that is known.
-    pub reach: Interval,
 }
 
 /// What comes of a binding. Only a rule grants anything.
@@ -84,24 +82,9 @@ pub enum Gives {
     Nobody,
 }
 
-impl Reaching for Right {
-    fn reach(&mut self) -> &mut Interval {
-        &mut self.reach
-    }
-
-    fn same_but_for_basis(&self, other: &Self) -> bool {
-        (&self.gives, &self.subject) == (&other.gives, &other.subject)
-            && (&self.binding, &self.role) == (&other.binding, &other.role)
-    }
-}
-
 impl Held for Right {
     fn held(&mut self) -> &mut Interval {
         &mut self.held
-    }
-
-    fn held_ref(&self) -> &Interval {
-        &self.held
     }
 
     fn same_but_for_time(&self, other: &Self) -> bool {
@@ -142,7 +125,6 @@ impl Authorizer {
                     }
                 }
                 merge(&mut own);
-                fill_reach(&mut own);
                 rows.extend(own.into_iter().filter(|row: &Right| row.held.overlaps(window)));
             }
         }
@@ -172,7 +154,7 @@ impl Authorizer {
         let mut push = |gives: Gives, basis: Basis, held: Interval| {
             let Some(subject) = subject.cloned() else { return };
             let (scope, binding) = (scope.clone(), binding.object.clone());
-            rows.push(Right { subject, scope, binding, role: role.clone(), gives, basis, held, reach: held });
+            rows.push(Right { subject, scope, binding, role: role.clone(), gives, basis, held });
         };
         if subject.is_some_and(|subject| !subject.can_match()) {
             return push(Gives::Nobody, stretch.basis, stretch.held);

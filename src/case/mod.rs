@@ -10,6 +10,7 @@ pub mod frame;
 pub mod manifest;
 pub mod parquet_file;
 pub mod read;
+pub mod rows;
 
 use std::io;
 use std::path::{Path, PathBuf};

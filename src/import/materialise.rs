@@ -1,6 +1,8 @@
 //! Rebuilds history from all evidence of a cluster and writes the tables that follow from it, so that
 //! SQL, notebooks and other engines get the same answers as the command line.
 
+use std::collections::HashMap;
+use std::hash::Hash;
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
@@ -18,6 +20,7 @@ use crate::history::{self, rows};
 use crate::model::finding::Finding;
 use crate::model::object::Provenance;
 use crate::model::rbac::RbacKind;
+use crate::model::time::Interval;
 use crate::model::resource::Catalogue;
 use crate::tables::build::{Cell, TableBuilder};
 use crate::tables::schema::Table;
@@ -125,23 +128,59 @@ fn known_set_rows(history: &History) -> Result<RecordBatch, ImportError> {
 
 fn role_rule_rows(timeline: &RbacTimeline) -> Result<RecordBatch, ImportError> {
     let mut table = TableBuilder::new(&role_rules::TABLE);
-    for row in rows::role_rules(timeline) {
+    let all = rows::role_rules(timeline);
+    let stands = standing(&all, |r| &r.of, |r| (r.of.known, r.rule.clone()));
+    for (row, stands) in all.iter().zip(stands) {
         let lists = match &row.rule {
             None => [Cell::Null, Cell::Null, Cell::Null, Cell::Null, Cell::Null],
             Some(r) => [&r.verbs, &r.api_groups, &r.resources, &r.resource_names, &r.non_resource_urls].map(|l| Cell::List(l)),
         };
-        table.push(join::<9, 5, 14>(join::<8, 1, 9>(version_cells(&row.of), [index_cell(row.index)]), lists))?;
+        table.push(join::<11, 5, 16>(join::<10, 1, 11>(version_cells(&row.of, stands), [index_cell(row.index)]), lists))?;
     }
     Ok(table.finish()?)
 }
 
-fn version_cells(of: &rows::VersionOf) -> [Cell<'_>; 8] {
+/// For each row: how long its content stood without a break in versions of the object that follow one another.
+fn standing<R, K: Hash + Eq>(all: &[R], of: impl Fn(&R) -> &rows::VersionOf, content: impl Fn(&R) -> K) -> Vec<Interval> {
+    let mut runs: Vec<Interval> = Vec::new();
+    let mut run_of = Vec::with_capacity(all.len());
+    let mut before: HashMap<K, usize> = HashMap::new();
+    let mut last: Option<&rows::VersionOf> = None;
+    let object = |v: &rows::VersionOf| (v.kind, v.namespace.clone(), v.name.clone());
+    for version in all.chunk_by(|a, b| object(of(a)) == object(of(b)) && of(a).held == of(b).held) {
+        let Some(this) = version.first().map(&of) else { continue };
+        let follows = last.is_some_and(|l| object(l) == object(this) && l.held.to == this.held.from);
+        let mut here = HashMap::new();
+        for row in version {
+            let key = content(row);
+            let run = match before.get(&key).filter(|_| follows) {
+                Some(run) => *run,
+                None => {
+                    runs.push(this.held);
+                    runs.len() - 1
+                }
+            };
+            if let Some(run) = runs.get_mut(run) {
+                run.to = this.held.to;
+            }
+            run_of.push(run);
+            here.insert(key, run);
+        }
+        before = here;
+        last = Some(this);
+    }
+    run_of.into_iter().map(|run| runs.get(run).copied().unwrap_or(Interval::ALWAYS)).collect()
+}
+
+fn version_cells(of: &rows::VersionOf, stands: Interval) -> [Cell<'_>; 10] {
     [
         Cell::Text(of.kind.as_str()),
         Cell::Text(&of.namespace),
         Cell::Text(&of.name),
         Cell::bound(of.held.from),
         Cell::bound(of.held.to),
+        Cell::bound(stands.from),
+        Cell::bound(stands.to),
         Cell::Text(of.basis.as_str()),
         Cell::Text(of.known.as_str()),
         Cell::text(of.reason.as_deref()),
@@ -160,7 +199,9 @@ fn join<'c, const A: usize, const B: usize, const N: usize>(a: [Cell<'c>; A], b:
 
 fn binding_subject_rows(timeline: &RbacTimeline) -> Result<RecordBatch, ImportError> {
     let mut table = TableBuilder::new(&binding_subjects::TABLE);
-    for row in rows::binding_subjects(timeline) {
+    let all = rows::binding_subjects(timeline);
+    let stands = standing(&all, |r| &r.of, |r| (r.of.known, r.role_ref.clone(), r.subject.clone()));
+    for (row, stands) in all.iter().zip(stands) {
         let (role, subject) = (row.role_ref.as_ref(), row.subject.as_ref());
         let content = [
             Cell::Bool(row.subjects_known),
@@ -173,7 +214,7 @@ fn binding_subject_rows(timeline: &RbacTimeline) -> Result<RecordBatch, ImportEr
             Cell::text(subject.map(|s| s.namespace.as_str())),
             Cell::text(subject.map(|s| s.name.as_str())),
         ];
-        table.push(join::<8, 9, 17>(version_cells(&row.of), content))?;
+        table.push(join::<10, 9, 19>(version_cells(&row.of, stands), content))?;
     }
     Ok(table.finish()?)
 }

@@ -17,6 +17,8 @@ const COLUMNS: &[Column] = &[
     required("name", Text, "name"),
     optional("valid_from", Time, "first instant; missing: before all evidence"),
     optional("valid_to", Time, "first instant after; missing: not ended in the evidence"),
+    optional("stands_from", Time, "first instant from which the rule stood in the role without a break, over neighbouring versions; missing: before all evidence"),
+    optional("stands_to", Time, "first instant after that; missing: not ended in the evidence"),
     required("basis", Text, "`observed`, `derived`, `assumed` or `unknown`"),
     required("known", Text, "`yes`: it existed with these rules; `maybe`: if it existed, then with these; `no`: the rules cannot be told"),
     optional("unknown_reason", Text, "what cannot be told, naming the event or gap"),
