@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{Array as _, Int32Array, RecordBatch, StringArray, TimestampMicrosecondArray};
-use polars::prelude::{col};
+use polars::prelude::col;
 
 use crate::authz::{Authorizer, ObjectRef, SubjectRef};
 use crate::case::frame::Frame;
 use crate::case::rows::{Batch, list_at, text_at, time_at};
 use crate::case::{Case, CaseError};
 use crate::history::rows::{self, BindingSubject, Known, RoleRule, VersionOf};
-use crate::history::state::KnownSet;
+use crate::history::state::{KnownSet, RbacTimeline};
 use crate::import::staged;
 use crate::model::basis::Basis;
 use crate::model::rbac::{PolicyRule, RbacKind, RoleRef, Subject};
@@ -25,7 +25,7 @@ use crate::tables;
 /// # Errors
 /// When a table cannot be read.
 pub fn authorizer(case: &Case, cluster: &str) -> Result<Authorizer, CaseError> {
-    Ok(load(case, cluster, None)?.authorizer)
+    Ok(Authorizer::new(timeline(case, cluster)?))
 }
 
 /// The authorizer at one instant, with how long each rule and subject stood around it.
@@ -41,10 +41,11 @@ pub struct Moment {
 /// # Errors
 /// When a table cannot be read.
 pub fn moment(case: &Case, cluster: &str, at: Timestamp) -> Result<Moment, CaseError> {
-    load(case, cluster, Some(at))
+    let (timeline, standing) = load(case, cluster, Some(at))?;
+    Ok(Moment { authorizer: Authorizer::new(timeline), standing })
 }
 
-fn load(case: &Case, cluster: &str, at: Option<Timestamp>) -> Result<Moment, CaseError> {
+fn load(case: &Case, cluster: &str, at: Option<Timestamp>) -> Result<(RbacTimeline, Standing), CaseError> {
     let (rules, subjects) = rayon::join(
         || case.rows(&tables::role_rules::TABLE, cluster, at),
         || case.rows(&tables::binding_subjects::TABLE, cluster, at),
@@ -53,8 +54,16 @@ fn load(case: &Case, cluster: &str, at: Option<Timestamp>) -> Result<Moment, Cas
     let mut standing = Standing::default();
     let rules = role_rules(&rules?, &mut names, &mut standing)?;
     let subjects = binding_subjects(&subjects?, &mut names, &mut standing)?;
-    let sets = known_sets(&case.rows(&tables::known_sets::TABLE, cluster, None)?)?;
-    Ok(Moment { authorizer: Authorizer::new(rows::from_rows(rules, subjects, sets)), standing })
+    let sets = known_sets(case, cluster)?;
+    Ok((rows::from_rows(rules, subjects, sets), standing))
+}
+
+/// All that the evidence says about the RBAC objects of one cluster.
+///
+/// # Errors
+/// When a table cannot be read.
+pub fn timeline(case: &Case, cluster: &str) -> Result<RbacTimeline, CaseError> {
+    Ok(load(case, cluster, None)?.0)
 }
 
 /// How long rules stood in their roles, and subjects in their bindings, without a break.
@@ -103,9 +112,26 @@ pub fn catalogue(case: &Case, cluster: &str) -> Result<Catalogue, CaseError> {
 pub fn end_of_evidence(case: &Case, cluster: &str) -> Result<Timestamp, CaseError> {
     let lazy = case.table(&tables::sources::TABLE, Some(cluster))?.select([col("last_time").max()]);
     let frame = Frame::collect(lazy, "sources")?;
-    frame.time("last_time")?.get(0).ok_or_else(|| {
-        CaseError::Query("no source of the case has a time: name the moment with --at".to_owned())
-    })
+    frame
+        .time("last_time")?
+        .get(0)
+        .ok_or_else(|| CaseError::Query("no source of the case has a time: name the moment with --at".to_owned()))
+}
+
+/// From the first moment the evidence of a cluster speaks of to the last, both inside.
+///
+/// # Errors
+/// When the table cannot be read, or no source has a time.
+pub fn span_of_evidence(case: &Case, cluster: &str) -> Result<Interval, CaseError> {
+    let lazy =
+        case.table(&tables::sources::TABLE, Some(cluster))?.select([col("first_time").min(), col("last_time").max()]);
+    let frame = Frame::collect(lazy, "sources")?;
+    match (frame.time("first_time")?.get(0), frame.time("last_time")?.get(0)) {
+        (Some(first), Some(last)) => Ok(Interval::new(first, last.plus_micros(1))),
+        _ => {
+            Err(CaseError::Query("no source of the case has a time: name the stretch with --from and --to".to_owned()))
+        }
+    }
 }
 
 /// For each group: the users that events show in it, sorted.
@@ -245,9 +271,13 @@ fn binding_subjects(batches: &[RecordBatch], names: &mut Names, standing: &mut S
     Ok(found)
 }
 
-fn known_sets(batches: &[RecordBatch]) -> Result<Vec<KnownSet>, CaseError> {
+/// Where the set of RBAC objects of a kind is known.
+///
+/// # Errors
+/// When the table cannot be read.
+pub fn known_sets(case: &Case, cluster: &str) -> Result<Vec<KnownSet>, CaseError> {
     let mut found = Vec::new();
-    for batch in batches.iter().map(Batch) {
+    for batch in case.rows(&tables::known_sets::TABLE, cluster, None)?.iter().map(Batch) {
         let (kind, namespace, how) = (batch.text("kind")?, batch.text("namespace")?, batch.text("basis")?);
         let (from, to) = (batch.time("valid_from")?, batch.time("valid_to")?);
         found.extend((0..batch.0.num_rows()).filter_map(|row| {

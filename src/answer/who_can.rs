@@ -2,19 +2,32 @@
 
 use std::collections::BTreeMap;
 
+use super::load::Standing;
 use super::question::{Question, describe};
 use super::{Answer, AsOf, Value, Verdict, column, wide};
 use crate::authz::{Authorizer, GrantScope, Row, Source, When};
-use crate::model::time::Timestamp;
+use crate::model::time::{Interval, Timestamp};
 
 /// Unknown things named in the notes; more are counted.
 const NAMED: usize = 10;
 
 /// Answers.
-pub fn answer(authorizer: &Authorizer, question: &Question, when: When, as_of: AsOf, members: &BTreeMap<String, Vec<String>>) -> Answer {
-    let found = authorizer.who_can(&question.action, &question.scope, question.cluster_scoped, when);
+pub fn answer(
+    authorizer: &Authorizer,
+    question: &Question,
+    when: When,
+    as_of: AsOf,
+    members: &BTreeMap<String, Vec<String>>,
+    standing: Option<&Standing>,
+) -> Answer {
+    let mut found = authorizer.who_can(&question.action, &question.scope, question.cluster_scoped, when);
+    // An authorizer of one instant does not know how long its versions' content stood.
+    if let Some(standing) = standing {
+        found.rows.iter_mut().chain(&mut found.named_only).for_each(|row| stretch(row, standing));
+    }
+    let listed = whole_grants(&found.rows);
     let mut notes = question.notes.clone();
-    notes.extend(named_only(&found.named_only));
+    notes.extend(named_only(&whole_grants(&found.named_only), when));
     notes.extend(unknowns(&found.unknown));
     if found.rows.iter().any(|r| matches!(r.source, Source::PrivilegedGroup)) {
         notes.push("group system:masters is allowed everything before RBAC is asked; it needs no binding".to_owned());
@@ -52,9 +65,35 @@ pub fn answer(authorizer: &Authorizer, question: &Question, when: When, as_of: A
             wide("rule_index"),
             wide("members_seen"),
         ],
-        rows: found.rows.iter().map(|r| row(r, members)).collect(),
+        rows: listed.iter().map(|r| row(r, members)).collect(),
         verdict,
     }
+}
+
+/// One row for each grant: the stretches of one grant that are known in different ways are made one, as good as the
+/// weakest of them.
+fn whole_grants(rows: &[Row]) -> Vec<Row> {
+    let mut grants: Vec<Row> = Vec::with_capacity(rows.len());
+    for row in rows {
+        match grants.last_mut() {
+            Some(last) if same_grant(last, row) => last.basis = last.basis.weakest(row.basis),
+            _ => grants.push(row.clone()),
+        }
+    }
+    grants
+}
+
+fn stretch(row: &mut Row, standing: &Standing) {
+    if let Source::Binding { binding, role, rule } = &row.source
+        && let Some(reach) = standing.reach(binding, &row.subject, role, rule.index())
+    {
+        row.lasted = reach;
+    }
+}
+
+fn same_grant(a: &Row, b: &Row) -> bool {
+    (a.lasted, &a.subject, &a.scope, &a.source) == (b.lasted, &b.subject, &b.scope, &b.source)
+        && (&a.verb, &a.api_group, &a.resource) == (&b.verb, &b.api_group, &b.resource)
 }
 
 fn row(r: &Row, members: &BTreeMap<String, Vec<String>>) -> Vec<Value> {
@@ -70,8 +109,8 @@ fn row(r: &Row, members: &BTreeMap<String, Vec<String>>) -> Vec<Value> {
         (&*r.resource).into(),
         binding,
         role,
-        Value::bound(r.held.from),
-        Value::bound(r.held.to),
+        Value::bound(r.lasted.from),
+        Value::bound(r.lasted.to),
         r.basis.as_str().into(),
         binding_kind,
         binding_namespace,
@@ -110,11 +149,15 @@ pub(super) fn scope(scope: &GrantScope) -> Value {
     }
 }
 
-fn named_only(rows: &[Row]) -> Vec<String> {
+fn named_only(rows: &[Row], when: When) -> Vec<String> {
     let mut notes: Vec<String> = rows
         .iter()
         .map(|r| {
-            let names = if r.resource_names().is_empty() { r.scope.namespace().to_owned() } else { r.resource_names().join(", ") };
+            let names = if r.resource_names().is_empty() {
+                r.scope.namespace().to_owned()
+            } else {
+                r.resource_names().join(", ")
+            };
             let via = match &r.source {
                 Source::Binding { binding, .. } => format!(" through {binding}"),
                 Source::PrivilegedGroup => String::new(),
@@ -123,16 +166,31 @@ fn named_only(rows: &[Row]) -> Vec<String> {
                 GrantScope::Cluster => String::new(),
                 GrantScope::Namespace(ns) => format!(" in namespace `{ns}`"),
             };
-            format!("only for objects named {names}{place}: {}{via}", r.subject)
+            let held = match when {
+                When::At(_) => String::new(),
+                When::During(_) => format!(", {}", spoken(r.lasted)),
+            };
+            format!("only for objects named {names}{place}: {}{via}{held}", r.subject)
         })
         .collect();
     notes.dedup();
     notes
 }
 
+/// A stretch of time in words.
+pub(super) fn spoken(held: Interval) -> String {
+    match (held.from == Timestamp::MIN, held.to == Timestamp::MAX) {
+        (true, true) => "at all times".to_owned(),
+        (true, false) => format!("until {}", held.to),
+        (false, true) => format!("from {} on", held.from),
+        (false, false) => format!("from {} until {}", held.from, held.to),
+    }
+}
+
 /// Unknown things in words.
 pub(super) fn unknowns(unknown: &[crate::authz::Unknown]) -> Vec<String> {
-    let mut notes: Vec<String> = unknown.iter().take(NAMED).map(|u| format!("the list may be incomplete: {u}")).collect();
+    let mut notes: Vec<String> =
+        unknown.iter().take(NAMED).map(|u| format!("the list may be incomplete: {u}")).collect();
     if unknown.len() > NAMED {
         notes.push(format!("the list may be incomplete: {} more things are unknown", unknown.len() - NAMED));
     }

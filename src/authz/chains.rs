@@ -196,3 +196,41 @@ pub(super) fn merge<R: Held>(rows: &mut Vec<R>) {
         one
     });
 }
+
+/// A row that also says how long it held whatever is known of it.
+pub(super) trait Lasting: Held {
+    /// When it held, however well known.
+    fn lasted(&mut self) -> &mut Interval;
+
+    /// Whether the two differ in nothing but time and basis.
+    fn same_but_for_basis(&self, other: &Self) -> bool;
+}
+
+/// Sets, on merged rows, how long each lasted: over its neighbours in time that differ only in basis. A grant does not
+/// end where the log does. The rows are left in an order of their own.
+pub(super) fn span_bases<R: Lasting>(rows: &mut [R], order: impl Fn(&R, &R) -> std::cmp::Ordering) {
+    rows.sort_by(order);
+    for chain in rows.chunk_by_mut(|a, b| a.same_but_for_basis(b)) {
+        span_chain(chain);
+    }
+}
+
+/// Rows of one chain in order of time.
+fn span_chain<R: Lasting>(mut chain: &mut [R]) {
+    while let [first, rest @ ..] = chain {
+        let mut whole = *first.held();
+        let mut touching = 0_usize;
+        for row in rest.iter_mut() {
+            let held = *row.held();
+            if held.from > whole.to {
+                break;
+            }
+            whole.to = whole.to.max(held.to);
+            touching = touching.saturating_add(1);
+        }
+        *first.lasted() = whole;
+        let (near, far) = rest.split_at_mut(touching);
+        near.iter_mut().for_each(|row| *row.lasted() = whole);
+        chain = far;
+    }
+}

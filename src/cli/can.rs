@@ -46,9 +46,8 @@ impl Args {
     pub(super) fn run(self, settings: &Settings) -> anyhow::Result<u8> {
         let (case, cluster) = settings.open()?;
         let at = settings.moment(&case, &cluster, self.at.at)?;
-        let authorizer = load::authorizer(&case, &cluster)?;
         if let Some(file) = &self.reviews {
-            return run_reviews(&authorizer, file, at, settings.quiet);
+            return run_reviews(&load::authorizer(&case, &cluster)?, file, at, settings.quiet);
         }
         let (Some(verb), Some(target), Some(user)) = (self.verb, self.target, self.user) else {
             bail!("expected VERB, RESOURCE and --as USER, or --reviews FILE");
@@ -62,6 +61,7 @@ impl Args {
             all_namespaces: false,
         };
         let question = understand(&typed, &load::catalogue(&case, &cluster)?)?;
+        let authorizer = load::moment(&case, &cluster, at)?.authorizer;
         settings.show(&can::answer(&authorizer, &question, &user, &self.groups, at))
     }
 }
