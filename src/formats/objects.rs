@@ -150,7 +150,7 @@ fn read_object(text: &str, raw: &str, default: Option<(&str, &str)>, contents: &
         contents.skipped += 1;
         return;
     }
-    let lines = text.as_bytes().get(..offset).map_or(0, |before| memchr::memchr_iter(b'\n', before).count() as u64);
+    let lines = lines_before(text, offset, contents);
     contents.objects.push(ObjectRecord {
         key: ObjectKey {
             group: split_api_version(api_version).0.to_owned(),
@@ -165,6 +165,12 @@ fn read_object(text: &str, raw: &str, default: Option<(&str, &str)>, contents: &
         lines,
         length: raw.len(),
     });
+}
+
+/// Line ends before an object. Items come in order, so counting goes on from the object before.
+fn lines_before(text: &str, offset: usize, contents: &Contents) -> u64 {
+    let (start, lines) = contents.objects.last().filter(|o| o.offset <= offset).map_or((0, 0), |o| (o.offset, o.lines));
+    text.as_bytes().get(start..offset).map_or(lines, |b| lines + memchr::memchr_iter(b'\n', b).count() as u64)
 }
 
 /// The object's JSON; items of typed lists get the kind and apiVersion that their list gives them.
