@@ -10,7 +10,7 @@ use crate::authz::Authorizer;
 use crate::case::frame::{Frame, TimeColumn};
 use crate::case::{Case, CaseError};
 use crate::history::rows::{self, BindingSubject, Known, RoleRule, VersionOf};
-use crate::history::state::KnownSet;
+use crate::history::state::{KnownSet, RbacTimeline};
 use crate::import::staged;
 use crate::model::basis::Basis;
 use crate::model::rbac::{PolicyRule, RbacKind, RoleRef, Subject};
@@ -23,9 +23,17 @@ use crate::tables;
 /// # Errors
 /// When a table cannot be read.
 pub fn authorizer(case: &Case, cluster: &str) -> Result<Authorizer, CaseError> {
+    Ok(Authorizer::new(timeline(case, cluster)?))
+}
+
+/// All that the evidence says about the RBAC objects of one cluster.
+///
+/// # Errors
+/// When a table cannot be read.
+pub fn timeline(case: &Case, cluster: &str) -> Result<RbacTimeline, CaseError> {
     let rules = role_rules(case, cluster)?;
     let subjects = binding_subjects(case, cluster)?;
-    Ok(Authorizer::new(rows::from_rows(rules, subjects, known_sets(case, cluster)?)))
+    Ok(rows::from_rows(rules, subjects, known_sets(case, cluster)?))
 }
 
 /// The resources of one cluster.
@@ -43,9 +51,26 @@ pub fn catalogue(case: &Case, cluster: &str) -> Result<Catalogue, CaseError> {
 pub fn end_of_evidence(case: &Case, cluster: &str) -> Result<Timestamp, CaseError> {
     let lazy = case.table(&tables::sources::TABLE, Some(cluster))?.select([col("last_time").max()]);
     let frame = Frame::collect(lazy, "sources")?;
-    frame.time("last_time")?.get(0).ok_or_else(|| {
-        CaseError::Query("no source of the case has a time: name the moment with --at".to_owned())
-    })
+    frame
+        .time("last_time")?
+        .get(0)
+        .ok_or_else(|| CaseError::Query("no source of the case has a time: name the moment with --at".to_owned()))
+}
+
+/// From the first moment the evidence of a cluster speaks of to the last, both inside.
+///
+/// # Errors
+/// When the table cannot be read, or no source has a time.
+pub fn span_of_evidence(case: &Case, cluster: &str) -> Result<Interval, CaseError> {
+    let lazy =
+        case.table(&tables::sources::TABLE, Some(cluster))?.select([col("first_time").min(), col("last_time").max()]);
+    let frame = Frame::collect(lazy, "sources")?;
+    match (frame.time("first_time")?.get(0), frame.time("last_time")?.get(0)) {
+        (Some(first), Some(last)) => Ok(Interval::new(first, last.plus_micros(1))),
+        _ => {
+            Err(CaseError::Query("no source of the case has a time: name the stretch with --from and --to".to_owned()))
+        }
+    }
 }
 
 /// For each group: the users that events show in it, sorted.
@@ -140,7 +165,8 @@ fn binding_subjects(case: &Case, cluster: &str) -> Result<Vec<BindingSubject>, C
     let frame = Frame::collect(case.table(&tables::binding_subjects::TABLE, Some(cluster))?, "binding_subjects")?;
     let versions = Versions::of(&frame)?;
     let (place, all_known) = (frame.int32("subject_index")?, frame.flag("subjects_known")?);
-    let (role_group, role_kind, role_name) = (frame.text("role_api_group")?, frame.text("role_kind")?, frame.text("role_name")?);
+    let (role_group, role_kind, role_name) =
+        (frame.text("role_api_group")?, frame.text("role_kind")?, frame.text("role_name")?);
     let (kind, group) = (frame.text("subject_kind")?, frame.text("subject_api_group")?);
     let (namespace, name) = (frame.text("subject_namespace")?, frame.text("subject_name")?);
     let owned = |c: &StringChunked, row: usize| c.get(row).unwrap_or_default().to_owned();
@@ -164,7 +190,11 @@ fn binding_subjects(case: &Case, cluster: &str) -> Result<Vec<BindingSubject>, C
         .collect())
 }
 
-fn known_sets(case: &Case, cluster: &str) -> Result<Vec<KnownSet>, CaseError> {
+/// Where the evidence of a cluster knows all RBAC objects of a kind.
+///
+/// # Errors
+/// When the table cannot be read.
+pub fn known_sets(case: &Case, cluster: &str) -> Result<Vec<KnownSet>, CaseError> {
     let frame = Frame::collect(case.table(&tables::known_sets::TABLE, Some(cluster))?, "known_sets")?;
     let (kind, namespace, how) = (frame.text("kind")?, frame.text("namespace")?, frame.text("basis")?);
     let (from, to) = (frame.time("valid_from")?, frame.time("valid_to")?);

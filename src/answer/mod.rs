@@ -2,15 +2,22 @@
 //! question as it was understood, and what it rests on. Renderers turn answers into text.
 
 pub mod can;
+mod changes;
+pub mod diff;
 pub mod frame;
+pub mod history;
+mod known;
 pub mod load;
+mod net_grants;
 pub mod question;
 pub mod reviews;
 pub mod rights;
 pub mod show;
 pub mod sources;
+pub mod versions;
 pub mod who_can;
 pub mod who_did;
+mod words;
 
 use std::borrow::Cow;
 

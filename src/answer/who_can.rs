@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::question::{Question, describe};
 use super::{Answer, AsOf, Value, Verdict, column, wide};
 use crate::authz::{Authorizer, GrantScope, Row, Source, When};
-use crate::model::time::Timestamp;
+use crate::model::time::{Interval, Timestamp};
 
 /// Unknown things named in the notes; more are counted.
 const NAMED: usize = 10;
@@ -14,7 +14,7 @@ const NAMED: usize = 10;
 pub fn answer(authorizer: &Authorizer, question: &Question, when: When, as_of: AsOf, members: &BTreeMap<String, Vec<String>>) -> Answer {
     let found = authorizer.who_can(&question.action, &question.scope, question.cluster_scoped, when);
     let mut notes = question.notes.clone();
-    notes.extend(named_only(&found.named_only));
+    notes.extend(named_only(&once(&found.named_only), when));
     notes.extend(unknowns(&found.unknown));
     if found.rows.iter().any(|r| matches!(r.source, Source::PrivilegedGroup)) {
         notes.push("group system:masters is allowed everything before RBAC is asked; it needs no binding".to_owned());
@@ -126,7 +126,7 @@ pub(super) fn scope(scope: &GrantScope) -> Value {
     }
 }
 
-fn named_only(rows: &[Row]) -> Vec<String> {
+fn named_only(rows: &[Row], when: When) -> Vec<String> {
     let mut notes: Vec<String> = rows
         .iter()
         .map(|r| {
@@ -139,11 +139,25 @@ fn named_only(rows: &[Row]) -> Vec<String> {
                 GrantScope::Cluster => String::new(),
                 GrantScope::Namespace(ns) => format!(" in namespace `{ns}`"),
             };
-            format!("only for objects named {names}{place}: {}{via}", r.subject)
+            let held = match when {
+                When::At(_) => String::new(),
+                When::During(_) => format!(", {}", spoken(r.reach)),
+            };
+            format!("only for objects named {names}{place}: {}{via}{held}", r.subject)
         })
         .collect();
     notes.dedup();
     notes
+}
+
+/// A stretch of time in words.
+pub(super) fn spoken(held: Interval) -> String {
+    match (held.from == Timestamp::MIN, held.to == Timestamp::MAX) {
+        (true, true) => "at all times".to_owned(),
+        (true, false) => format!("until {}", held.to),
+        (false, true) => format!("from {} on", held.from),
+        (false, false) => format!("from {} until {}", held.from, held.to),
+    }
 }
 
 /// Unknown things in words.

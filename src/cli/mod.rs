@@ -5,6 +5,8 @@
 pub mod can;
 pub mod collect;
 pub mod demo;
+pub mod diff;
+pub mod history;
 pub mod import;
 pub mod progress;
 pub mod rights;
@@ -58,7 +60,7 @@ enum Command {
     Sources(sources::Args),
     /// List the tables of the case
     Tables(tables::Args),
-    /// Who could do this, at a moment
+    /// Who could do this, at a moment or ever in a stretch of time
     WhoCan(who_can::Args),
     /// Could this user do this, at a moment
     Can(can::Args),
@@ -66,6 +68,10 @@ enum Command {
     Rights(rights::Args),
     /// Who did this
     WhoDid(who_did::Args),
+    /// The versions of an object: who changed what, and when
+    History(history::Args),
+    /// What changed in RBAC between two moments, by whom, and what subjects gained and lost by it
+    Diff(diff::Args),
     /// Show an original record, byte for byte
     Show(show::Args),
     /// Ask the tables in SQL
@@ -95,6 +101,8 @@ impl Cli {
             Command::Can(args) => args.run(&settings),
             Command::Rights(args) => args.run(&settings),
             Command::WhoDid(args) => args.run(&settings),
+            Command::History(args) => args.run(&settings),
+            Command::Diff(args) => args.run(&settings),
             Command::Show(args) => args.run(&settings),
             Command::Sql(args) => args.run(&settings),
             Command::Demo(args) => args.run(&settings),

@@ -1,7 +1,7 @@
 //! `who-can`: who could do this?
 
 use super::Settings;
-use super::time_args::AtArg;
+use super::time_args::WhenArgs;
 use crate::answer::question::{Typed, understand};
 use crate::answer::{load, who_can};
 
@@ -46,14 +46,14 @@ pub struct Args {
     #[arg(short = 'A', long)]
     all_namespaces: bool,
     #[command(flatten)]
-    at: AtArg,
+    when: WhenArgs,
 }
 
 impl Args {
     pub(super) fn run(self, settings: &Settings) -> anyhow::Result<u8> {
         let (case, cluster) = settings.open()?;
         let question = understand(&self.target.typed(self.all_namespaces), &load::catalogue(&case, &cluster)?)?;
-        let (when, as_of) = who_can::at(settings.moment(&case, &cluster, self.at.at)?);
+        let (when, as_of) = self.when.resolve(settings, &case, &cluster)?;
         let authorizer = load::authorizer(&case, &cluster)?;
         let members = load::members_seen(&case, &cluster)?;
         settings.show(&who_can::answer(&authorizer, &question, when, as_of, &members))

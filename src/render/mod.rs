@@ -57,6 +57,11 @@ impl Format {
         }
     }
 
+    /// Whether programs read it: it may then carry what would bury a table, such as object bodies.
+    pub const fn is_for_machines(self) -> bool {
+        !matches!(self, Self::Table | Self::Wide)
+    }
+
     /// Whether the output carries notes, time and basis beside the rows where a reader sees them; for the other
     /// formats the caller should say them elsewhere.
     pub const fn shows_notes(self) -> bool {
