@@ -15,6 +15,8 @@ use super::words;
 
 /// Differences below one top-level field that are told one by one; of more, the number is told.
 const MOST_IN_FIELD: usize = 12;
+/// Lines of a text that are told.
+const MOST_LINES: usize = 8;
 /// Bytes of a value that are shown.
 const MOST_SHOWN: usize = 80;
 /// Rules or subjects of a new object that are told one by one.
@@ -206,6 +208,9 @@ impl Walk {
             (None, Some(b)) => self.say(path, &format!("added: {}", self.shown(b, path))),
             (Some(a), None) => self.say(path, &format!("removed: {}", self.shown(a, path))),
             (Some(_), Some(_)) if self.hides(path) => self.say(path, "changed"),
+            (Some(Json::String(a)), Some(Json::String(b))) if a.contains('\n') || b.contains('\n') => {
+                self.lines(a, b, path)
+            }
             (Some(a), Some(b)) => {
                 self.say(path, &format!("changed from {} to {}", self.shown(a, path), self.shown(b, path)))
             }
@@ -226,6 +231,33 @@ impl Walk {
             path.push(place.to_string());
             self.pair(old.get(place), new.get(place), path);
             path.pop();
+        }
+    }
+
+    /// Texts of several lines, such as a file in a ConfigMap: the lines that came and went.
+    fn lines(&mut self, old: &str, new: &str, path: &[String]) {
+        let mut counts: BTreeMap<&str, i64> = BTreeMap::new();
+        for (text, by) in [(old, -1), (new, 1)] {
+            for line in text.lines() {
+                *counts.entry(line).or_default() += by;
+            }
+        }
+        let before = self.found.len();
+        // Told in the order of the texts.
+        for (text, sign, verb) in [(old, -1, "removed"), (new, 1, "added")] {
+            let mut told: Vec<String> = Vec::new();
+            for line in text.lines() {
+                if let Some(count) = counts.get_mut(line).filter(|c| c.signum() == sign) {
+                    *count -= sign;
+                    told.push(self.shown(&Json::from(line.trim()), path));
+                }
+            }
+            if !told.is_empty() {
+                self.say(path, &format!("lines {verb}: {}", words::some(&told, MOST_LINES, " | ")));
+            }
+        }
+        if self.found.len() == before {
+            self.say(path, "changed in the order or the ends of its lines");
         }
     }
 
@@ -363,6 +395,23 @@ mod tests {
         let new = json!({"data": {"a": "b3RoZXI=", "c": "eQ=="}});
         let told = diff("", "Secret", &old, &new).join("\n");
         assert_eq!(told, "data.a changed\ndata.b removed: a value\ndata.c added: a value");
+    }
+
+    #[test]
+    fn texts_of_several_lines_tell_the_lines() {
+        let map = |users: &str| json!({"data": {"mapUsers": users}});
+        assert_eq!(
+            diff("", "ConfigMap", &map("- a: 1\n- b: 2\n"), &map("- b: 2\n- c: 3\n- c: 3\n")),
+            ["data.mapUsers lines removed: - a: 1", "data.mapUsers lines added: - c: 3 | - c: 3"]
+        );
+        assert_eq!(
+            diff("", "ConfigMap", &map("a\nb\n"), &map("b\na\n")),
+            ["data.mapUsers changed in the order or the ends of its lines"]
+        );
+        assert_eq!(
+            diff("", "ConfigMap", &map("a\nb\n"), &map("a\nb")),
+            ["data.mapUsers changed in the order or the ends of its lines"]
+        );
     }
 
     #[test]

@@ -24,6 +24,25 @@ pub(super) fn holes(sets: &[KnownSet], kind: RbacKind, namespace: Option<&str>, 
     holes
 }
 
+/// The stretches in which the sets of one kind and namespace (`None`: the whole cluster) speak, by time, each as well
+/// known as the strongest of them; neighbours differ.
+pub(super) fn stretches(sets: &[KnownSet], kind: RbacKind, namespace: Option<&str>) -> Vec<(Interval, Basis)> {
+    let own: Vec<&KnownSet> = sets.iter().filter(|s| s.kind == kind && s.namespace.as_deref() == namespace).collect();
+    let mut ends: Vec<Timestamp> = own.iter().flat_map(|s| [s.held.from, s.held.to]).collect();
+    ends.sort();
+    ends.dedup();
+    let mut found: Vec<(Interval, Basis)> = Vec::new();
+    for (from, to) in ends.iter().zip(ends.iter().skip(1)) {
+        let here = own.iter().filter(|s| s.held.contains(*from)).map(|s| s.basis).min();
+        match (here, found.last_mut()) {
+            (Some(basis), Some((last, known))) if last.to == *from && *known == basis => last.to = *to,
+            (Some(basis), _) => found.push((Interval::new(*from, *to), basis)),
+            (None, _) => {}
+        }
+    }
+    found
+}
+
 /// How well the objects of a kind are known within a window, at the worst; unknown where there is a hole.
 pub(super) fn basis(sets: &[KnownSet], kind: RbacKind, namespace: Option<&str>, window: Interval) -> Basis {
     let own: Vec<&KnownSet> = speaking(sets, kind, namespace).collect();
@@ -88,6 +107,14 @@ mod tests {
                 worst = worst.max(covering.into_iter().min().unwrap_or(Basis::Unknown));
             }
             prop_assert_eq!(basis(&sets, RbacKind::Role, Some("a"), window), worst);
+            let whole: Vec<KnownSet> = sets.iter().filter(|s| s.namespace.is_none()).cloned().collect();
+            let steps = stretches(&sets, RbacKind::Role, None);
+            for n in 0..30 {
+                let slow = whole.iter().filter(|s| s.held.contains(t(n))).map(|s| s.basis).min();
+                let here: Vec<Basis> = steps.iter().filter(|(held, _)| held.contains(t(n))).map(|(_, b)| *b).collect();
+                prop_assert_eq!(here, slow.into_iter().collect::<Vec<_>>());
+            }
+            prop_assert!(steps.windows(2).all(|w| w[0].0.to < w[1].0.from || w[0].1 != w[1].1));
             prop_assert!(holes(&sets, RbacKind::ClusterRole, None, window) == [window]);
         }
     }

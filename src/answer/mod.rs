@@ -3,7 +3,10 @@
 
 pub mod can;
 mod changes;
+pub mod check;
+pub mod coverage;
 pub mod diff;
+pub mod findings;
 pub mod frame;
 pub mod history;
 mod known;

@@ -59,19 +59,12 @@ pub enum Mode {
 ///
 /// # Errors
 /// When the kind or the regular expression is wrong.
-pub fn wanted(
-    typed: &str,
-    mode: Mode,
-    groups: &[String],
-    known: &dyn Fn(&str) -> bool,
-) -> Result<Wanted, SubjectError> {
+pub fn wanted(typed: &str, mode: Mode, groups: &[String], known: &dyn Fn(&str) -> bool) -> Result<Wanted, SubjectError> {
     match mode {
         Mode::Exact => return Ok(Wanted::Exactly(typed.to_owned())),
         Mode::Regex => {
             let regex = Regex::new(typed);
-            return regex
-                .map(Wanted::Matching)
-                .map_err(|e| SubjectError::Regex { pattern: typed.to_owned(), reason: e.to_string() });
+            return regex.map(Wanted::Matching).map_err(|e| SubjectError::Regex { pattern: typed.to_owned(), reason: e.to_string() });
         }
         Mode::Smart => {}
     }
@@ -89,9 +82,7 @@ pub fn wanted(
     if identity::split_service_account(typed).is_some() || !groups.is_empty() || typed == identity::ANONYMOUS {
         return Ok(identity(typed.to_owned()));
     }
-    if let Some((ns, name)) =
-        typed.split_once(':').filter(|(ns, n)| !ns.is_empty() && !n.contains(':') && *ns != "system")
-    {
+    if let Some((ns, name)) = typed.split_once(':').filter(|(ns, n)| !ns.is_empty() && !n.contains(':') && *ns != "system") {
         return Ok(identity(identity::service_account_user(ns, name)));
     }
     Ok(if known(typed) { Wanted::Exactly(typed.to_owned()) } else { Wanted::Containing(typed.to_owned()) })
@@ -106,14 +97,7 @@ fn names(subject: &SubjectRef) -> [String; 2] {
 }
 
 /// Answers; `kind` narrows to one kind of subject.
-pub fn answer(
-    authorizer: &Authorizer,
-    typed: &str,
-    wanted: &Wanted,
-    kind: Option<&str>,
-    when: When,
-    as_of: AsOf,
-) -> Answer {
+pub fn answer(authorizer: &Authorizer, typed: &str, wanted: &Wanted, kind: Option<&str>, when: When, as_of: AsOf) -> Answer {
     let of_kind = |s: &SubjectRef| kind.is_none_or(|k| s.kind.as_str().eq_ignore_ascii_case(k));
     let mut notes = Vec::new();
     let found = match wanted {
@@ -219,8 +203,8 @@ fn row(r: &Right) -> Vec<Value> {
         namespace(&r.binding.namespace),
         (&*r.binding.name).into(),
         rule.map_or(Value::Null, |x| Value::Int(i64::try_from(x.index()).unwrap_or(i64::MAX))),
-        Value::bound(r.lasted.from),
-        Value::bound(r.lasted.to),
+        Value::bound(r.reach.from),
+        Value::bound(r.reach.to),
         r.basis.as_str().into(),
         Value::text(reason.map(|x| x.to_string())),
     ]

@@ -87,12 +87,12 @@ fn stretch(row: &mut Row, standing: &Standing) {
     if let Source::Binding { binding, role, rule } = &row.source
         && let Some(reach) = standing.reach(binding, &row.subject, role, rule.index())
     {
-        row.lasted = reach;
+        row.reach = reach;
     }
 }
 
 fn same_grant(a: &Row, b: &Row) -> bool {
-    (a.lasted, &a.subject, &a.scope, &a.source) == (b.lasted, &b.subject, &b.scope, &b.source)
+    (a.reach, &a.subject, &a.scope, &a.source) == (b.reach, &b.subject, &b.scope, &b.source)
         && (&a.verb, &a.api_group, &a.resource) == (&b.verb, &b.api_group, &b.resource)
 }
 
@@ -109,8 +109,8 @@ fn row(r: &Row, members: &BTreeMap<String, Vec<String>>) -> Vec<Value> {
         (&*r.resource).into(),
         binding,
         role,
-        Value::bound(r.lasted.from),
-        Value::bound(r.lasted.to),
+        Value::bound(r.reach.from),
+        Value::bound(r.reach.to),
         r.basis.as_str().into(),
         binding_kind,
         binding_namespace,
@@ -168,7 +168,7 @@ fn named_only(rows: &[Row], when: When) -> Vec<String> {
             };
             let held = match when {
                 When::At(_) => String::new(),
-                When::During(_) => format!(", {}", spoken(r.lasted)),
+                When::During(_) => format!(", {}", spoken(r.reach)),
             };
             format!("only for objects named {names}{place}: {}{via}{held}", r.subject)
         })

@@ -1,6 +1,5 @@
 //! RBAC in plain words, for answers that tell what changed.
 
-use crate::authz::{SubjectKind, SubjectRef};
 use crate::model::rbac::{PolicyRule, RoleRef, Subject};
 
 /// The entry of rules that stands for everything.
@@ -61,14 +60,6 @@ pub(super) fn subject(subject: &Subject) -> String {
     }
 }
 
-/// A subject as the authorizer understands it.
-pub(super) fn subject_ref(subject: &SubjectRef) -> String {
-    match subject.kind {
-        SubjectKind::ServiceAccount => format!("{} {}/{}", subject.kind, subject.namespace, subject.name),
-        _ => format!("{} {}", subject.kind, subject.name),
-    }
-}
-
 /// A role reference: `ClusterRole view`.
 pub(super) fn role_ref(role: &RoleRef) -> String {
     format!("{} {}", role.kind, role.name)
@@ -121,7 +112,5 @@ mod tests {
         let account =
             Subject { kind: "ServiceAccount".into(), namespace: "ci".into(), name: "bot".into(), ..Subject::default() };
         assert_eq!(subject(&account), "ServiceAccount ci/bot");
-        assert_eq!(subject_ref(&SubjectRef::service_account("ci", "bot")), "ServiceAccount ci/bot");
-        assert_eq!(subject_ref(&SubjectRef::group("dev")), "Group dev");
     }
 }

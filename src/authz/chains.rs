@@ -180,8 +180,45 @@ pub(super) trait Held: Ord {
     /// When it held.
     fn held(&mut self) -> &mut Interval;
 
+    /// When it held, to look at.
+    fn held_ref(&self) -> &Interval;
+
     /// Whether the two differ in nothing but time.
     fn same_but_for_time(&self, other: &Self) -> bool;
+}
+
+/// A row that also tells how long it held without a break, however well that is known.
+pub(super) trait Reaching: Held {
+    /// The unbroken stretch.
+    fn reach(&mut self) -> &mut Interval;
+
+    /// Whether the two differ in nothing but time and basis. Such rows lie beside each other.
+    fn same_but_for_basis(&self, other: &Self) -> bool;
+}
+
+/// Fills in the unbroken stretches of merged rows.
+pub(super) fn fill_reach<R: Reaching>(rows: &mut [R]) {
+    for group in rows.chunk_by_mut(|a, b| a.same_but_for_basis(b)) {
+        group.sort_by_key(|row| *row.held_ref());
+        let mut runs: Vec<Interval> = Vec::new();
+        for row in group.iter() {
+            let held = *row.held_ref();
+            match runs.last_mut() {
+                Some(run) if held.from <= run.to => run.to = run.to.max(held.to),
+                _ => runs.push(held),
+            }
+        }
+        let mut run = runs.iter().copied();
+        let mut current = run.next().unwrap_or(Interval::ALWAYS);
+        for row in group {
+            while row.held_ref().from >= current.to
+                && let Some(next) = run.next()
+            {
+                current = next;
+            }
+            *row.reach() = current;
+        }
+    }
 }
 
 /// Sorts rows and makes one of neighbours. The order must put rows that are equal but for time beside each other.
@@ -195,42 +232,4 @@ pub(super) fn merge<R: Held>(rows: &mut Vec<R>) {
         }
         one
     });
-}
-
-/// A row that also says how long it held whatever is known of it.
-pub(super) trait Lasting: Held {
-    /// When it held, however well known.
-    fn lasted(&mut self) -> &mut Interval;
-
-    /// Whether the two differ in nothing but time and basis.
-    fn same_but_for_basis(&self, other: &Self) -> bool;
-}
-
-/// Sets, on merged rows, how long each lasted: over its neighbours in time that differ only in basis. A grant does not
-/// end where the log does. The rows are left in an order of their own.
-pub(super) fn span_bases<R: Lasting>(rows: &mut [R], order: impl Fn(&R, &R) -> std::cmp::Ordering) {
-    rows.sort_by(order);
-    for chain in rows.chunk_by_mut(|a, b| a.same_but_for_basis(b)) {
-        span_chain(chain);
-    }
-}
-
-/// Rows of one chain in order of time.
-fn span_chain<R: Lasting>(mut chain: &mut [R]) {
-    while let [first, rest @ ..] = chain {
-        let mut whole = *first.held();
-        let mut touching = 0_usize;
-        for row in rest.iter_mut() {
-            let held = *row.held();
-            if held.from > whole.to {
-                break;
-            }
-            whole.to = whole.to.max(held.to);
-            touching = touching.saturating_add(1);
-        }
-        *first.lasted() = whole;
-        let (near, far) = rest.split_at_mut(touching);
-        near.iter_mut().for_each(|row| *row.lasted() = whole);
-        chain = far;
-    }
 }

@@ -2,14 +2,13 @@
 //! what grants nothing (dangling bindings, empty roles, subjects that stand for nobody), marked as
 //! such, because reviewers look for exactly those.
 
-use std::cmp::Ordering;
 use std::sync::Arc;
 
 use crate::model::basis::Basis;
 use crate::model::rbac::RbacKind;
 use crate::model::time::Interval;
 
-use super::chains::{Cutter, Held, Lasting, Moment, Piece, RoleCutter, Stretch, merge, span_bases, touching};
+use super::chains::{Cutter, Held, Moment, Piece, Reaching, RoleCutter, Stretch, fill_reach, merge, touching};
 use super::completeness::Completeness;
 use super::index::Binding;
 use super::objects::{GrantScope, ObjectRef, RoleName, RuleRef};
@@ -60,10 +59,10 @@ pub struct Right {
     pub gives: Gives,
     /// How the weaker of binding and role is known.
     pub basis: Basis,
-    /// When it held and was known in this way, also beyond the time asked about.
+    /// When it held and was known so well, also beyond the time asked about.
     pub held: Interval,
-    /// When it held, however well known: a grant does not end where the log does.
-    pub lasted: Interval,
+    /// When it held without a break, however well that is known.
+    pub reach: Interval,
 }
 
 /// What comes of a binding. Only a rule grants anything.
@@ -85,23 +84,29 @@ pub enum Gives {
     Nobody,
 }
 
+impl Reaching for Right {
+    fn reach(&mut self) -> &mut Interval {
+        &mut self.reach
+    }
+
+    fn same_but_for_basis(&self, other: &Self) -> bool {
+        (&self.gives, &self.subject) == (&other.gives, &other.subject)
+            && (&self.binding, &self.role) == (&other.binding, &other.role)
+    }
+}
+
 impl Held for Right {
     fn held(&mut self) -> &mut Interval {
         &mut self.held
     }
 
+    fn held_ref(&self) -> &Interval {
+        &self.held
+    }
+
     fn same_but_for_time(&self, other: &Self) -> bool {
-        self.basis == other.basis && self.same_but_for_basis(other)
-    }
-}
-
-impl Lasting for Right {
-    fn lasted(&mut self) -> &mut Interval {
-        &mut self.lasted
-    }
-
-    fn same_but_for_basis(&self, other: &Self) -> bool {
-        (&self.gives, &self.subject) == (&other.gives, &other.subject)
+        self.basis == other.basis
+            && (&self.gives, &self.subject) == (&other.gives, &other.subject)
             && (&self.binding, &self.role) == (&other.binding, &other.role)
     }
 }
@@ -137,11 +142,16 @@ impl Authorizer {
                     }
                 }
                 merge(&mut own);
-                span_bases(&mut own, order);
+                fill_reach(&mut own);
                 rows.extend(own.into_iter().filter(|row: &Right| row.held.overlaps(window)));
             }
         }
-        rows.sort_by(order);
+        rows.sort_by(|a, b| {
+            let place = |r: &Right| (rule_index(&r.gives), r.held, r.basis);
+            (&a.subject, &a.scope, &a.binding, &a.role)
+                .cmp(&(&b.subject, &b.scope, &b.binding, &b.role))
+                .then_with(|| place(a).cmp(&place(b)))
+        });
         let (unknown, basis) = sure.finish();
         Rights { rows, unknown, basis }
     }
@@ -162,7 +172,7 @@ impl Authorizer {
         let mut push = |gives: Gives, basis: Basis, held: Interval| {
             let Some(subject) = subject.cloned() else { return };
             let (scope, binding) = (scope.clone(), binding.object.clone());
-            rows.push(Right { subject, scope, binding, role: role.clone(), gives, basis, held, lasted: held });
+            rows.push(Right { subject, scope, binding, role: role.clone(), gives, basis, held, reach: held });
         };
         if subject.is_some_and(|subject| !subject.can_match()) {
             return push(Gives::Nobody, stretch.basis, stretch.held);
@@ -245,14 +255,6 @@ fn cut(cutter: &mut Cutter<Gives>, held: Interval, basis: Basis, moment: Moment<
         Moment::Unseen => Gives::UnseenRole,
     };
     cutter.push(usize::MAX, held, basis, gives);
-}
-
-/// By subject, scope, binding, role, rule and time.
-fn order(a: &Right, b: &Right) -> Ordering {
-    let place = |r: &Right| (rule_index(&r.gives), r.held, r.basis);
-    (&a.subject, &a.scope, &a.binding, &a.role)
-        .cmp(&(&b.subject, &b.scope, &b.binding, &b.role))
-        .then_with(|| place(a).cmp(&place(b)))
 }
 
 fn rule_index(gives: &Gives) -> usize {

@@ -11,7 +11,7 @@ use crate::model::rbac::RbacKind;
 use crate::model::review::{Action, ResourceTarget, Target};
 use crate::model::time::Interval;
 
-use super::chains::{Cutter, Moment, Piece, RoleCutter, Stretch, merge, span_bases, touching};
+use super::chains::{Cutter, Moment, Piece, RoleCutter, Stretch, fill_reach, merge, touching};
 use super::completeness::Completeness;
 use super::index::{Binding, Doubt};
 use super::matching::{matched_entries, names_allow};
@@ -212,17 +212,18 @@ fn row(
         resource: Arc::clone(resource),
         basis: stretch.basis.weakest(piece.basis),
         held: stretch.held.intersect(held),
-        lasted: stretch.held.intersect(held),
+        reach: stretch.held.intersect(held),
     })
 }
 
 /// Merges over versions, keeps what the window touches, puts into order.
 fn finish(mut rows: Vec<Row>, window: Interval, first: Option<Row>) -> Vec<Row> {
     merge(&mut rows);
-    span_bases(&mut rows, |a, b| {
+    fill_reach(&mut rows);
+    rows.retain(|row| row.held.overlaps(window));
+    rows.sort_by(|a, b| {
         let key = |r: &Row| (r.held, r.basis);
         (&a.subject, &a.scope, &a.source).cmp(&(&b.subject, &b.scope, &b.source)).then_with(|| key(a).cmp(&key(b)))
     });
-    rows.retain(|row| row.held.overlaps(window));
     first.into_iter().filter(|_| !window.is_empty()).chain(rows).collect()
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::model::basis::Basis;
 use crate::model::time::Interval;
 
-use super::chains::{Held, Lasting};
+use super::chains::{Held, Reaching};
 use super::matching::ALL;
 use super::objects::{GrantScope, ObjectRef, RuleRef};
 use super::subjects::SubjectRef;
@@ -39,10 +39,10 @@ pub struct Row {
     pub resource: Arc<str>,
     /// How the weaker of binding and role is known.
     pub basis: Basis,
-    /// When it held and was known in this way, also beyond the time asked about.
+    /// When it held and was known so well, also beyond the time asked about.
     pub held: Interval,
-    /// When it held, however well known: a grant does not end where the log does.
-    pub lasted: Interval,
+    /// When it held without a break, however well that is known.
+    pub reach: Interval,
 }
 
 /// What a row rests on.
@@ -81,8 +81,19 @@ impl Row {
             resource: all,
             basis: Basis::Observed,
             held: Interval::ALWAYS,
-            lasted: Interval::ALWAYS,
+            reach: Interval::ALWAYS,
         }
+    }
+}
+
+impl Reaching for Row {
+    fn reach(&mut self) -> &mut Interval {
+        &mut self.reach
+    }
+
+    fn same_but_for_basis(&self, other: &Self) -> bool {
+        (&self.source, &self.subject, &self.scope) == (&other.source, &other.subject, &other.scope)
+            && (&self.verb, &self.api_group, &self.resource) == (&other.verb, &other.api_group, &other.resource)
     }
 }
 
@@ -91,18 +102,13 @@ impl Held for Row {
         &mut self.held
     }
 
+    fn held_ref(&self) -> &Interval {
+        &self.held
+    }
+
     fn same_but_for_time(&self, other: &Self) -> bool {
-        self.basis == other.basis && self.same_but_for_basis(other)
-    }
-}
-
-impl Lasting for Row {
-    fn lasted(&mut self) -> &mut Interval {
-        &mut self.lasted
-    }
-
-    fn same_but_for_basis(&self, other: &Self) -> bool {
-        (&self.source, &self.subject, &self.scope) == (&other.source, &other.subject, &other.scope)
+        self.basis == other.basis
+            && (&self.source, &self.subject, &self.scope) == (&other.source, &other.subject, &other.scope)
             && (&self.verb, &self.api_group, &self.resource) == (&other.verb, &other.api_group, &other.resource)
     }
 }

@@ -17,7 +17,19 @@ impl Case {
     /// # Errors
     /// When the files cannot be listed or scanned.
     pub fn table(&self, table: &Table, cluster: Option<&str>) -> Result<LazyFrame, CaseError> {
-        let files = self.files(table, cluster)?;
+        self.scan(table, self.files(table, cluster)?)
+    }
+
+    /// A table file by file, for whoever walks more rows than fit in memory. `events` has at most some hundred thousand
+    /// rows in a file.
+    ///
+    /// # Errors
+    /// When the files cannot be listed or scanned.
+    pub fn parts(&self, table: &Table, cluster: Option<&str>) -> Result<Vec<LazyFrame>, CaseError> {
+        self.files(table, cluster)?.into_iter().map(|file| self.scan(table, vec![file])).collect()
+    }
+
+    fn scan(&self, table: &Table, files: Vec<std::path::PathBuf>) -> Result<LazyFrame, CaseError> {
         if files.is_empty() {
             return Ok(empty(table));
         }

@@ -3,9 +3,12 @@
 //! Raw flags are resolved once, here, into [`Settings`]; subcommands never look at the environment.
 
 pub mod can;
+pub mod check;
 pub mod collect;
+pub mod coverage;
 pub mod demo;
 pub mod diff;
+pub mod findings;
 pub mod history;
 pub mod import;
 pub mod progress;
@@ -58,6 +61,10 @@ enum Command {
     Import(import::Args),
     /// List the evidence files of the case, with counts that add up
     Sources(sources::Args),
+    /// What the evidence can and cannot show: log gaps, audit levels, known sets, listings
+    Coverage(coverage::Args),
+    /// What a person should look at: damage, gaps, contradictions
+    Findings(findings::Args),
     /// List the tables of the case
     Tables(tables::Args),
     /// Who could do this, at a moment or ever in a stretch of time
@@ -72,6 +79,8 @@ enum Command {
     History(history::Args),
     /// What changed in RBAC between two moments, by whom, and what subjects gained and lost by it
     Diff(diff::Args),
+    /// Hold every decision in the audit log against the rebuilt RBAC; exit code 1 when some contradict it
+    Check(check::Args),
     /// Show an original record, byte for byte
     Show(show::Args),
     /// Ask the tables in SQL
@@ -96,6 +105,8 @@ impl Cli {
             Command::Verify(args) => args.run(&settings),
             Command::Import(args) => args.run(&settings),
             Command::Sources(args) => args.run(&settings),
+            Command::Coverage(args) => args.run(&settings),
+            Command::Findings(args) => args.run(&settings),
             Command::Tables(args) => args.run(&settings),
             Command::WhoCan(args) => args.run(&settings),
             Command::Can(args) => args.run(&settings),
@@ -103,6 +114,7 @@ impl Cli {
             Command::WhoDid(args) => args.run(&settings),
             Command::History(args) => args.run(&settings),
             Command::Diff(args) => args.run(&settings),
+            Command::Check(args) => args.run(&settings),
             Command::Show(args) => args.run(&settings),
             Command::Sql(args) => args.run(&settings),
             Command::Demo(args) => args.run(&settings),
