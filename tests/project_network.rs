@@ -1,0 +1,60 @@
+//! The default build holds no network code: nothing in its dependency graph speaks HTTP or TLS, or serves sockets.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+use std::collections::BTreeSet;
+
+use cargo_metadata::{DependencyKind, MetadataCommand, PackageId};
+
+/// Crates whose purpose is the network.
+const NETWORK: &[&str] = &[
+    "actix-web", "async-std", "attohttpc", "awc", "axum", "curl", "curl-sys", "h2", "h3", "http", "httparse", "hyper",
+    "hyper-util", "isahc", "mio", "native-tls", "object_store", "openssl", "openssl-sys", "polling", "quinn", "reqwest",
+    "rouille", "rustls", "s2n-tls", "schannel", "security-framework", "smol", "socket2", "surf", "tiny_http", "tokio",
+    "tonic", "tungstenite", "ureq", "warp", "webpki-roots",
+];
+
+#[test]
+fn the_default_build_has_no_network_code() {
+    let metadata = MetadataCommand::new()
+        .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
+        .other_options(["--locked".to_owned(), "--offline".to_owned()])
+        .exec()
+        .unwrap();
+    let graph = metadata.resolve.unwrap();
+    let root = graph.root.unwrap();
+    let mut seen: BTreeSet<PackageId> = BTreeSet::new();
+    let mut open = vec![root.clone()];
+    while let Some(id) = open.pop() {
+        if !seen.insert(id.clone()) {
+            continue;
+        }
+        let node = graph.nodes.iter().find(|n| n.id == id).unwrap();
+        let built = |d: &&cargo_metadata::NodeDep| d.dep_kinds.iter().any(|k| k.kind != DependencyKind::Development);
+        open.extend(node.deps.iter().filter(built).map(|d| d.pkg.clone()));
+    }
+    let names: BTreeSet<String> =
+        metadata.packages.iter().filter(|p| seen.contains(&p.id)).map(|p| p.name.to_string()).collect();
+    // The walk really reached the depths of the graph.
+    for deep in ["polars-parquet", "zstd-sys", "arrow-array"] {
+        assert!(names.contains(deep), "{deep} not found among {} crates", names.len());
+    }
+    let found: Vec<&String> = names.iter().filter(|n| NETWORK.contains(&n.as_str())).collect();
+    assert!(found.is_empty(), "network crates in the default build: {found:?}");
+}
+
+#[test]
+fn the_program_uses_no_sockets_of_the_standard_library() {
+    let mut sources = Vec::new();
+    for entry in walkdir::WalkDir::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")) {
+        let path = entry.unwrap().into_path();
+        if path.extension().is_some_and(|x| x == "rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]").next().unwrap_or_default().to_owned();
+            sources.push((path, code));
+        }
+    }
+    assert!(sources.len() > 50);
+    for (path, code) in sources {
+        assert!(!code.contains("std::net::Tcp") && !code.contains("std::net::Udp"), "{}", path.display());
+    }
+}
