@@ -290,6 +290,9 @@ pub fn gather(tables: Tables) -> Result<Evidence, CaseError> {
 /// The label of the objects that every API server makes at its first start.
 const BOOTSTRAP_LABEL: &str = "\"kubernetes.io/bootstrapping\":";
 
+/// Every API server makes more than a hundred such objects. A few of them alone are a hand-picked file.
+const FEWEST_AT_START: usize = 12;
+
 /// Decides which lists of RBAC kinds may be taken for whole.
 ///
 /// An export does not say what was asked for: one namespace, a label, some names. But a real cluster
@@ -299,14 +302,18 @@ const BOOTSTRAP_LABEL: &str = "\"kubernetes.io/bootstrapping\":";
 fn judge_listings(evidence: &mut Evidence) {
     let rbac = |group: &str, kind: &str| (group == RBAC_GROUP).then(|| RbacKind::from_kind(kind)).flatten();
     let mut bootstrap: BTreeMap<(ObservedAt, RbacKind), bool> = BTreeMap::new();
-    let mut real = evidence.named_elsewhere.iter().any(|k| k.name.starts_with("system:"));
+    let mut made: std::collections::BTreeSet<&ObjectKey> = Default::default();
     for s in &evidence.sightings {
         let Some(kind) = rbac(&s.key.group, &s.key.kind) else { continue };
         let made_at_start = s.body.contains(BOOTSTRAP_LABEL) || s.body.contains("\"kubernetes.io/bootstrapping\" :");
         *bootstrap.entry((s.observed, kind)).or_default() |= made_at_start;
-        real |= made_at_start;
+        if made_at_start {
+            made.insert(&s.key);
+        }
     }
-    real |= evidence.changes.iter().any(|c| c.group == RBAC_GROUP && c.name.starts_with("system:"));
+    let real = made.len() >= FEWEST_AT_START
+        || evidence.named_elsewhere.iter().any(|k| k.name.starts_with("system:"))
+        || evidence.changes.iter().any(|c| c.group == RBAC_GROUP && c.name.starts_with("system:"));
     if real {
         for listing in &mut evidence.listings {
             let Some(kind) = rbac(&listing.group, &listing.kind) else { continue };
