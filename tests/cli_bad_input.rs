@@ -307,7 +307,7 @@ fn a_damaged_bundle_of_every_kind_is_refused() {
     type Damage<'d> = (&'d str, &'d str, &'d dyn Fn(&mut Tree));
     let kinds: [Damage<'_>; 13] = [
         ("a payload file changed", payload, &|f| flip(f, payload)),
-        ("a payload file cut short", payload, &|f| drop(f.get_mut(payload).unwrap().pop())),
+        ("a payload file cut short", payload, &|f| f.get_mut(payload).unwrap().truncate(20)),
         ("a payload file gone", payload, &|f| drop(f.remove(payload))),
         ("a payload file too many", "data/added.json", &|f| drop(f.insert("data/added.json".into(), b"{}".to_vec()))),
         ("the manifest changed", "manifest-sha256.txt", &|f| flip(f, "manifest-sha256.txt")),
@@ -365,8 +365,8 @@ fn a_damaged_bundle_can_be_imported_knowingly_and_the_case_says_so() {
     let ran = case.import([&bag], &["--accept-damaged"]);
     assert!(ran.err.contains("findings"), "{}", ran.err);
     let found = case.sql("SELECT severity, message FROM findings WHERE code = 'bundle-damaged'");
-    let [row] = found.as_slice() else { panic!("{found:?}") };
-    assert!(row["message"].as_str().unwrap().contains("added.json"), "{row}");
+    assert!(found.iter().any(|f| f["message"].as_str().unwrap().contains("added.json")), "{found:?}");
+    assert!(found.iter().any(|f| f["severity"] == "high"), "{found:?}");
     // What the seal does not cover is not evidence.
     assert_eq!(case.count("SELECT COUNT(*) FROM object_sightings WHERE name = 'x'"), 0);
 }
@@ -617,6 +617,7 @@ fn hostile_values_are_escaped_in_every_output() {
 #[track_caller]
 fn assert_harmless(bytes: &[u8], what: &str) {
     let text = std::str::from_utf8(bytes).unwrap();
+    let text = text.replace("\r\n", "\n");
     let found = text.chars().find(|c| (c.is_control() && *c != '\n') || matches!(c, '\u{202e}' | '\u{200b}'));
     assert!(found.is_none(), "{what}: {found:?} in {text:?}");
 }

@@ -109,9 +109,6 @@ pub fn discover(paths: &[PathBuf], observed_at: Option<Timestamp>) -> Result<Fou
     for path in paths {
         add_path(path, &mut found)?;
     }
-    if found.inputs.is_empty() {
-        return Err(ImportError::Empty(paths.iter().map(|p| display(p)).collect()));
-    }
     found.inputs.sort_by(|a, b| (&a.bundle, &a.path).cmp(&(&b.bundle, &b.path)));
     found.inputs.dedup_by(|a, b| (&a.bundle, &a.path) == (&b.bundle, &b.path));
     date_snapshots(&mut found, observed_at)?;
