@@ -135,33 +135,13 @@ pub fn span_of_evidence(case: &Case, cluster: &str) -> Result<Interval, CaseErro
     }
 }
 
-/// The stretch a question about use is about: as named, else from the first to the last moment of the log.
+/// From the first moment of the audit log to the last, both inside; `None` when there is no log.
 ///
 /// # Errors
-/// When the table cannot be read, an end is missing that no log gives, or the ends are the wrong way round.
-pub fn stretch(
-    case: &Case,
-    cluster: &str,
-    from: Option<Timestamp>,
-    to: Option<Timestamp>,
-) -> Result<Interval, CaseError> {
-    let within = match (from, to) {
-        (Some(from), Some(to)) => Interval::new(from, to),
-        (from, to) => {
-            let log = log_stretches(case.table(&tables::events::TABLE, Some(cluster))?)?;
-            let none =
-                || CaseError::Query("the case has no audit log: name the stretch with --from and --to".to_owned());
-            let (first, last) = log.first().zip(log.last()).ok_or_else(none)?;
-            Interval::new(from.unwrap_or(first.from), to.unwrap_or(last.to))
-        }
-    };
-    if within.is_empty() {
-        return Err(CaseError::Query(format!(
-            "the stretch from {} to {} is empty: --from must lie before --to, and both where there is evidence",
-            within.from, within.to
-        )));
-    }
-    Ok(within)
+/// When the table cannot be read.
+pub fn span_of_log(case: &Case, cluster: &str) -> Result<Option<Interval>, CaseError> {
+    let log = log_stretches(case.table(&tables::events::TABLE, Some(cluster))?)?;
+    Ok(log.first().zip(log.last()).map(|(first, last)| Interval::new(first.from, last.to)))
 }
 
 /// For each group: the users that events show in it, sorted.

@@ -71,7 +71,8 @@ pub fn answer(
     let mut rows = Vec::new();
     let (mut unlogged, mut unused, mut grants) = (0_usize, 0_usize, 0_usize);
     let same = |a: &Right, b: &Right| (&a.subject, &a.binding, &a.role) == (&b.subject, &b.binding, &b.role);
-    for (bound, right) in found.rows.chunk_by(same).flat_map(|chunk| chunk.iter().map(move |right| (chunk, right))) {
+    let held = unbroken(&found.rows);
+    for (bound, right) in held.chunk_by(same).flat_map(|chunk| chunk.iter().map(move |right| (chunk, right))) {
         let Some(rule) = gives(right).1 else { continue };
         grants += 1;
         let used = search.of(right, rule, bound);
@@ -84,7 +85,7 @@ pub fn answer(
     }
     let mut notes = question.wanted.notes(members);
     notes.extend(log.notes(uses));
-    notes.extend(search.notes(&found.rows, grants, unlogged));
+    notes.extend(search.notes(&held, grants, unlogged));
     notes.extend(unknowns(&found.unknown));
     let verdict = match (log.spans.is_some(), grants, unused) {
         (_, 0, _) if found.unknown.is_empty() => Verdict::No,
@@ -101,6 +102,22 @@ pub fn answer(
         rows,
         verdict,
     }
+}
+
+/// Rows that differ only in how well they are known are one grant, held as long as all of them together.
+fn unbroken(rows: &[Right]) -> Vec<Right> {
+    let same = |a: &Right, b: &Right| {
+        (&a.subject, &a.binding, &a.role) == (&b.subject, &b.binding, &b.role)
+            && (&a.gives, a.reach) == (&b.gives, b.reach)
+    };
+    let mut whole: Vec<Right> = Vec::new();
+    for right in rows {
+        match whole.last_mut().filter(|last| same(last, right)) {
+            Some(last) => last.basis = last.basis.weakest(right.basis),
+            None => whole.push(Right { held: right.reach, ..right.clone() }),
+        }
+    }
+    whole
 }
 
 fn describe(question: &Question<'_>) -> Vec<(&'static str, Value)> {

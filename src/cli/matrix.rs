@@ -34,7 +34,7 @@ impl Args {
             granted: self.granted,
             at: settings.moment(&case, &cluster, self.at.at)?,
         };
-        let authorizer = load::authorizer(&case, &cluster)?;
+        let authorizer = load::moment(&case, &cluster, question.at)?.authorizer;
         let catalogue = load::catalogue(&case, &cluster)?;
         let members = load::members_seen(&case, &cluster)?;
         match matrix::answer(&authorizer, &catalogue, &question, &members) {

@@ -40,7 +40,7 @@ impl Args {
             bail!("roles are no rows: use -o json or jsonl, or none for YAML");
         }
         let (case, cluster) = settings.open()?;
-        let within = load::stretch(&case, &cluster, self.stretch.from, self.stretch.to)?;
+        let within = self.stretch.within_log(&case, &cluster)?;
         let authorizer = load::authorizer(&case, &cluster)?;
         let uses = uses::read(&case, &cluster, within)?;
         let log = LogView::of(&case, &cluster, within, &uses)?;

@@ -23,7 +23,7 @@ pub struct Args {
 impl Args {
     pub(super) fn run(self, settings: &Settings) -> anyhow::Result<u8> {
         let (case, cluster) = settings.open()?;
-        let within = load::stretch(&case, &cluster, self.stretch.from, self.stretch.to)?;
+        let within = self.stretch.within_log(&case, &cluster)?;
         let authorizer = load::authorizer(&case, &cluster)?;
         let members = load::members_seen(&case, &cluster)?;
         let uses = uses::read(&case, &cluster, within)?;

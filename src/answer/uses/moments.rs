@@ -6,12 +6,16 @@ use std::sync::Arc;
 
 use crate::model::time::{Interval, Timestamp};
 
+/// How long a request may wait for its decision: the default request timeout. A watch whose beginning was not
+/// logged goes on for hours after it.
+const LONGEST_WAIT: i64 = 60_000_000;
+
 /// One request.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment {
     /// When it arrived.
     pub received: Timestamp,
-    /// When its first logged stage was reached.
+    /// When its first logged stage was reached, and so when it was decided at the latest.
     pub staged: Timestamp,
     /// The source of its first record.
     pub source: Arc<str>,
@@ -40,7 +44,7 @@ impl Moments {
         all.sort_unstable();
         // A stage before the arrival is a fault of a clock; the request was no less there.
         for moment in &mut all {
-            moment.staged = moment.staged.max(moment.received);
+            moment.staged = moment.staged.min(moment.received.plus_micros(LONGEST_WAIT)).max(moment.received);
         }
         let mut staged: Vec<Timestamp> = all.iter().map(|m| m.staged).collect();
         staged.sort_unstable();
