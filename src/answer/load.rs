@@ -13,6 +13,7 @@ use crate::case::rows::{Batch, list_at, text_at, time_at};
 use crate::case::{Case, CaseError};
 use crate::history::rows::{self, BindingSubject, Known, RoleRule, VersionOf};
 use crate::history::state::{KnownSet, RbacTimeline};
+use crate::import::evidence::log_stretches;
 use crate::import::staged;
 use crate::model::basis::Basis;
 use crate::model::rbac::{PolicyRule, RbacKind, RoleRef, Subject};
@@ -132,6 +133,15 @@ pub fn span_of_evidence(case: &Case, cluster: &str) -> Result<Interval, CaseErro
             Err(CaseError::Query("no source of the case has a time: name the stretch with --from and --to".to_owned()))
         }
     }
+}
+
+/// From the first moment of the audit log to the last, both inside; `None` when there is no log.
+///
+/// # Errors
+/// When the table cannot be read.
+pub fn span_of_log(case: &Case, cluster: &str) -> Result<Option<Interval>, CaseError> {
+    let log = log_stretches(case.table(&tables::events::TABLE, Some(cluster))?)?;
+    Ok(log.first().zip(log.last()).map(|(first, last)| Interval::new(first.from, last.to)))
 }
 
 /// For each group: the users that events show in it, sorted.

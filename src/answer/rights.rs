@@ -1,150 +1,74 @@
 //! `rights`: the roles and rules of a user, group or service account, or of all subjects that match.
 
-use regex::Regex;
+use std::collections::BTreeMap;
 
+use super::subject::{Wanted, implied_members};
 use super::who_can::{namespace, scope, unknowns};
-use super::{Answer, AsOf, Value, Verdict, column, wide};
-use crate::authz::{Authorizer, Gives, Right, SubjectKind, SubjectRef, SubjectSelector, When};
-use crate::model::identity;
+use super::{Answer, AnswerColumn, AsOf, Value, Verdict, column, wide};
+use crate::authz::{Authorizer, Gives, Right, SubjectKind, SubjectRef, When};
+use crate::model::basis::Basis;
+use crate::model::rbac::PolicyRule;
+use crate::model::time::Interval;
 
-/// How the subject was given.
-#[derive(Clone, Debug)]
-pub enum Wanted {
-    /// A full identity: its own bindings and those of its groups.
-    Identity {
-        /// The user name.
-        user: String,
-        /// Groups given besides the implied ones.
-        groups: Vec<String>,
-    },
-    /// One group.
-    Group(String),
-    /// Every subject whose name contains this.
-    Containing(String),
-    /// Every subject whose name equals this.
-    Exactly(String),
-    /// Every subject whose name matches this.
-    Matching(Regex),
-}
-
-/// A subject that cannot be understood.
-#[derive(Debug, thiserror::Error)]
-pub enum SubjectError {
-    /// A bad regular expression.
-    #[error("`{pattern}` is no regular expression: {reason}")]
-    Regex {
-        /// What was typed.
-        pattern: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// An unknown kind in front of the slash.
-    #[error("`{0}` is no kind of subject: expected `user/NAME`, `group/NAME` or `serviceaccount/NAMESPACE:NAME`")]
-    Kind(String),
-}
-
-/// How a typed subject is to be matched.
+/// What a row is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mode {
-    /// A full identity where the text is one, else all subjects whose name contains it.
+pub enum Per {
+    /// One rule.
     #[default]
-    Smart,
-    /// Names that equal it.
-    Exact,
-    /// Names that match it as a regular expression.
-    Regex,
+    Rule,
+    /// One binding.
+    Role,
 }
 
-/// Understands a typed subject.
-///
-/// # Errors
-/// When the kind or the regular expression is wrong.
-pub fn wanted(typed: &str, mode: Mode, groups: &[String], known: &dyn Fn(&str) -> bool) -> Result<Wanted, SubjectError> {
-    match mode {
-        Mode::Exact => return Ok(Wanted::Exactly(typed.to_owned())),
-        Mode::Regex => {
-            let regex = Regex::new(typed);
-            return regex.map(Wanted::Matching).map_err(|e| SubjectError::Regex { pattern: typed.to_owned(), reason: e.to_string() });
-        }
-        Mode::Smart => {}
-    }
-    let identity = |user: String| Wanted::Identity { user, groups: groups.to_vec() };
-    if let Some((kind, name)) = typed.split_once('/') {
-        let account = || name.split_once(':').or_else(|| name.split_once('/'));
-        return match (kind.to_ascii_lowercase().as_str(), account()) {
-            ("user" | "u", _) => Ok(identity(name.to_owned())),
-            ("group" | "g", _) => Ok(Wanted::Group(name.to_owned())),
-            ("serviceaccount" | "sa", Some((ns, n))) => Ok(identity(identity::service_account_user(ns, n))),
-            _ if known(typed) => Ok(identity(typed.to_owned())),
-            _ => Err(SubjectError::Kind(kind.to_owned())),
-        };
-    }
-    if identity::split_service_account(typed).is_some() || !groups.is_empty() || typed == identity::ANONYMOUS {
-        return Ok(identity(typed.to_owned()));
-    }
-    if let Some((ns, name)) = typed.split_once(':').filter(|(ns, n)| !ns.is_empty() && !n.contains(':') && *ns != "system") {
-        return Ok(identity(identity::service_account_user(ns, name)));
-    }
-    Ok(if known(typed) { Wanted::Exactly(typed.to_owned()) } else { Wanted::Containing(typed.to_owned()) })
+/// A question about rights.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// The subject as typed, if any.
+    pub typed: Option<&'a str>,
+    /// The subject as understood.
+    pub wanted: &'a Wanted,
+    /// Only this kind of subject.
+    pub kind: Option<&'a str>,
+    /// What a row is.
+    pub per: Per,
+    /// When.
+    pub when: When,
+    /// The same, for the answer.
+    pub as_of: AsOf,
 }
 
-/// The name a subject is matched by: `namespace:name` and `name` for service accounts.
-fn names(subject: &SubjectRef) -> [String; 2] {
-    match subject.kind {
-        SubjectKind::ServiceAccount => [subject.name.to_string(), format!("{}:{}", subject.namespace, subject.name)],
-        _ => [subject.name.to_string(), subject.name.to_string()],
+/// Answers; `members` are the users that events show in each group.
+pub fn answer(authorizer: &Authorizer, question: &Question<'_>, members: &BTreeMap<String, Vec<String>>) -> Answer {
+    let found = question.wanted.rights(authorizer, question.kind, question.when);
+    let mut notes = question.wanted.notes(members);
+    let is_group = |r: &&Right| r.subject.kind == SubjectKind::Group;
+    for note in implied_members(found.rows.iter().filter(is_group).map(|r| &*r.subject.name)) {
+        if !notes.contains(&note) && !(question.wanted.is_master() && note.contains("system:masters")) {
+            notes.push(note);
+        }
     }
-}
-
-/// Answers; `kind` narrows to one kind of subject.
-pub fn answer(authorizer: &Authorizer, typed: &str, wanted: &Wanted, kind: Option<&str>, when: When, as_of: AsOf) -> Answer {
-    let of_kind = |s: &SubjectRef| kind.is_none_or(|k| s.kind.as_str().eq_ignore_ascii_case(k));
-    let mut notes = Vec::new();
-    let found = match wanted {
-        Wanted::Identity { user, groups } => {
-            let mut all = groups.clone();
-            let added = identity::implied_groups(user, groups);
-            notes.push(format!("taken as user `{user}`; groups that come with the name: {}", added.join(", ")));
-            all.extend(added);
-            authorizer.rights(SubjectSelector::Identity { user, groups: &all }, when)
-        }
-        Wanted::Group(name) => {
-            authorizer.rights(SubjectSelector::Matching(&|s| s.kind == SubjectKind::Group && *s.name == **name), when)
-        }
-        Wanted::Exactly(name) => {
-            let holds = |s: &SubjectRef| of_kind(s) && names(s).iter().any(|n| n == name);
-            notes.push(format!("subjects named `{name}`; rights that come through groups are those of the group"));
-            authorizer.rights(SubjectSelector::Matching(&holds), when)
-        }
-        Wanted::Containing(part) => {
-            let holds = |s: &SubjectRef| of_kind(s) && names(s).iter().any(|n| n.contains(part.as_str()));
-            notes.push(format!("subjects whose name contains `{part}`"));
-            authorizer.rights(SubjectSelector::Matching(&holds), when)
-        }
-        Wanted::Matching(regex) => {
-            let holds = |s: &SubjectRef| of_kind(s) && names(s).iter().any(|n| regex.is_match(n));
-            authorizer.rights(SubjectSelector::Matching(&holds), when)
-        }
-    };
     notes.extend(unknowns(&found.unknown));
-    let granted = found.rows.iter().any(|r| matches!(r.gives, Gives::Rule(_)));
-    let verdict = match (granted || !found.rows.is_empty(), found.unknown.is_empty()) {
-        (true, _) => Verdict::Yes,
-        (false, true) => Verdict::No,
-        (false, false) => Verdict::Unknown,
+    let verdict = match (found.rows.is_empty() && !question.wanted.is_master(), found.unknown.is_empty()) {
+        (false, _) => Verdict::Yes,
+        (true, true) => Verdict::No,
+        (true, false) => Verdict::Unknown,
+    };
+    let (columns, rows) = match question.per {
+        Per::Rule => (rule_columns(), found.rows.iter().map(|r| rule_row(r, members)).collect()),
+        Per::Role => (role_columns(), by_binding(&found.rows).iter().map(|r| role_row(r, members)).collect()),
     };
     Answer {
-        question: vec![("subject", typed.into()), ("kind", Value::text(kind))],
-        as_of,
+        question: vec![("subject", Value::text(question.typed)), ("kind", Value::text(question.kind))],
+        as_of: question.as_of,
         basis: Some(found.basis),
         notes,
-        columns: columns(),
-        rows: found.rows.iter().map(row).collect(),
+        columns,
+        rows,
         verdict,
     }
 }
 
-fn columns() -> Vec<super::AnswerColumn> {
+fn rule_columns() -> Vec<AnswerColumn> {
     vec![
         column("subject_kind"),
         column("subject_namespace"),
@@ -167,45 +91,144 @@ fn columns() -> Vec<super::AnswerColumn> {
         wide("valid_to"),
         wide("basis"),
         wide("reason"),
+        wide("members_seen"),
     ]
 }
 
-fn row(r: &Right) -> Vec<Value> {
-    let (word, rule, reason) = match &r.gives {
-        Gives::Rule(rule) => ("rule", Some(rule), None),
-        Gives::MaybeRule(rule, why) => ("rule, if it existed", Some(rule), Some(why)),
+/// What a right comes to, in words, with its rule and its reason where it has them.
+pub(super) fn gives(right: &Right) -> (&'static str, Option<&PolicyRule>, Option<&str>) {
+    match &right.gives {
+        Gives::Rule(rule) => ("rule", Some(rule.rule()), None),
+        Gives::MaybeRule(rule, why) => ("rule, if it existed", Some(rule.rule()), Some(why)),
         Gives::NoRules => ("nothing: the role has no rules", None, None),
         Gives::Dangling => ("nothing: there is no such role", None, None),
         Gives::UnknownRules(why) => ("unknown rules", None, Some(why)),
         Gives::UnseenRole => ("unknown: the role was never seen", None, None),
         Gives::Nobody => ("nothing: the subject stands for nobody", None, None),
-    };
-    let list = |pick: fn(&crate::model::rbac::PolicyRule) -> &Vec<String>| match rule {
-        // An empty API group is the core group; show it as people write it in rules.
-        Some(rule) => Value::texts(pick(rule.rule()).iter().map(|v| if v.is_empty() { "\"\"" } else { v })),
+    }
+}
+
+/// The place of a right's rule in its role.
+pub(super) fn rule_index(right: &Right) -> Value {
+    match &right.gives {
+        Gives::Rule(rule) | Gives::MaybeRule(rule, _) => Value::Int(i64::try_from(rule.index()).unwrap_or(i64::MAX)),
+        _ => Value::Null,
+    }
+}
+
+/// A list of a rule. An empty API group is the core group; it is shown as people write it in rules.
+pub(super) fn entries(rule: Option<&PolicyRule>, pick: fn(&PolicyRule) -> &Vec<String>) -> Value {
+    match rule {
+        Some(rule) => Value::texts(pick(rule).iter().map(|v| if v.is_empty() { "\"\"" } else { v })),
         None => Value::Null,
-    };
+    }
+}
+
+/// The users that events show in a group; missing for other subjects.
+pub(super) fn members_seen(subject: &SubjectRef, members: &BTreeMap<String, Vec<String>>) -> Value {
+    match subject.kind {
+        SubjectKind::Group => Value::texts(members.get(&*subject.name).into_iter().flatten()),
+        _ => Value::Null,
+    }
+}
+
+fn rule_row(r: &Right, members: &BTreeMap<String, Vec<String>>) -> Vec<Value> {
+    let (word, rule, reason) = gives(r);
     vec![
         r.subject.kind.as_str().into(),
         namespace(&r.subject.namespace),
         (&*r.subject.name).into(),
         scope(&r.scope),
         (&*r.role.name).into(),
-        list(|x| &x.verbs),
-        list(|x| &x.api_groups),
-        list(|x| &x.resources),
-        list(|x| &x.resource_names),
-        list(|x| &x.non_resource_urls),
+        entries(rule, |x| &x.verbs),
+        entries(rule, |x| &x.api_groups),
+        entries(rule, |x| &x.resources),
+        entries(rule, |x| &x.resource_names),
+        entries(rule, |x| &x.non_resource_urls),
         word.into(),
         (&*r.role.kind).into(),
         namespace(&r.role.namespace),
         r.binding.kind.as_str().into(),
         namespace(&r.binding.namespace),
         (&*r.binding.name).into(),
-        rule.map_or(Value::Null, |x| Value::Int(i64::try_from(x.index()).unwrap_or(i64::MAX))),
+        rule_index(r),
         Value::bound(r.reach.from),
         Value::bound(r.reach.to),
         r.basis.as_str().into(),
-        Value::text(reason.map(|x| x.to_string())),
+        Value::text(reason),
+        members_seen(&r.subject, members),
     ]
+}
+
+/// All that one binding gives one subject.
+struct Bound<'a> {
+    first: &'a Right,
+    /// Rules, known or possible.
+    rules: usize,
+    held: Interval,
+    basis: Basis,
+}
+
+/// Brings the rows of each subject and binding together; they lie beside each other.
+fn by_binding(rows: &[Right]) -> Vec<Bound<'_>> {
+    let key = |r: &Right| (r.subject.clone(), r.binding.clone(), r.role.clone());
+    let chunks = rows.chunk_by(|a, b| key(a) == key(b));
+    chunks
+        .filter_map(|chunk| {
+            let first = chunk.first()?;
+            let mut bound = Bound { first, rules: 0, held: first.reach, basis: first.basis };
+            for right in chunk {
+                bound.rules += usize::from(gives(right).1.is_some());
+                bound.held.from = bound.held.from.min(right.reach.from);
+                bound.held.to = bound.held.to.max(right.reach.to);
+                bound.basis = bound.basis.weakest(right.basis);
+            }
+            Some(bound)
+        })
+        .collect()
+}
+
+fn role_columns() -> Vec<AnswerColumn> {
+    vec![
+        column("subject"),
+        column("scope"),
+        column("role"),
+        column("source"),
+        column("gives"),
+        wide("binding_namespace"),
+        wide("valid_from"),
+        wide("valid_to"),
+        wide("basis"),
+        wide("members_seen"),
+    ]
+}
+
+fn role_row(b: &Bound<'_>, members: &BTreeMap<String, Vec<String>>) -> Vec<Value> {
+    let r = b.first;
+    let word = match (gives(r).0, b.rules) {
+        ("rule", 1) => "1 rule".to_owned(),
+        ("rule", n) => format!("{n} rules"),
+        ("rule, if it existed", n) => format!("{n} rules, if they existed"),
+        (other, _) => other.to_owned(),
+    };
+    vec![
+        subject_name(&r.subject).into(),
+        scope(&r.scope),
+        format!("{}/{}", r.role.kind, r.role.name).into(),
+        format!("{}/{}", r.binding.kind, r.binding.name).into(),
+        word.into(),
+        namespace(&r.binding.namespace),
+        Value::bound(b.held.from),
+        Value::bound(b.held.to),
+        b.basis.as_str().into(),
+        members_seen(&r.subject, members),
+    ]
+}
+
+/// `Kind/name`, for service accounts `ServiceAccount/namespace:name`.
+fn subject_name(subject: &SubjectRef) -> String {
+    match subject.kind {
+        SubjectKind::ServiceAccount => format!("ServiceAccount/{}:{}", subject.namespace, subject.name),
+        _ => format!("{}/{}", subject.kind, subject.name),
+    }
 }

@@ -82,6 +82,14 @@ impl Frame {
     pub fn list(&self, name: &str) -> Result<TextListColumn<'_>, CaseError> {
         self.column(name)?.list().map(TextListColumn).map_err(|e| Self::misfit(name, &e))
     }
+
+    /// A column of lists of 64-bit integers, or of instants in microseconds.
+    ///
+    /// # Errors
+    /// As [`Frame::text`].
+    pub fn int_list(&self, name: &str) -> Result<IntListColumn<'_>, CaseError> {
+        self.column(name)?.list().map(IntListColumn).map_err(|e| Self::misfit(name, &e))
+    }
 }
 
 /// Instants.
@@ -105,5 +113,18 @@ impl TextListColumn<'_> {
         let series = self.0.get_as_series(row)?;
         let texts = series.str().ok()?;
         Some(texts.into_iter().flatten().map(str::to_owned).collect())
+    }
+}
+
+/// Lists of integers or instants.
+#[derive(Clone, Copy)]
+pub struct IntListColumn<'f>(&'f ListChunked);
+
+impl IntListColumn<'_> {
+    /// The numbers in a row, a missing one as `None`; nothing where the list itself is missing.
+    pub fn get(&self, row: usize) -> Vec<Option<i64>> {
+        let Some(series) = self.0.get_as_series(row) else { return Vec::new() };
+        let numbers = series.to_physical_repr();
+        numbers.i64().map(|numbers| numbers.into_iter().collect()).unwrap_or_default()
     }
 }

@@ -11,14 +11,18 @@ pub mod diff;
 pub mod findings;
 pub mod history;
 pub mod import;
+pub mod matrix;
 pub mod progress;
 pub mod rights;
 pub mod settings;
 pub mod show;
 pub mod sources;
 pub mod sql;
+pub mod subject_args;
+pub mod suggest_role;
 pub mod tables;
 pub mod time_args;
+pub mod unused;
 pub mod verify;
 pub mod who_can;
 pub mod who_did;
@@ -73,6 +77,12 @@ enum Command {
     Can(can::Args),
     /// What a user, group or service account was given, at a moment
     Rights(rights::Args),
+    /// What a subject could do to each resource, verb by verb, at a moment
+    Matrix(matrix::Args),
+    /// What was held in a stretch of time, but not used
+    Unused(unused::Args),
+    /// The least roles that cover what a subject did
+    SuggestRole(suggest_role::Args),
     /// Who did this
     WhoDid(who_did::Args),
     /// The versions of an object: who changed what, and when
@@ -111,6 +121,9 @@ impl Cli {
             Command::WhoCan(args) => args.run(&settings),
             Command::Can(args) => args.run(&settings),
             Command::Rights(args) => args.run(&settings),
+            Command::Matrix(args) => args.run(&settings),
+            Command::Unused(args) => args.run(&settings),
+            Command::SuggestRole(args) => args.run(&settings),
             Command::WhoDid(args) => args.run(&settings),
             Command::History(args) => args.run(&settings),
             Command::Diff(args) => args.run(&settings),

@@ -34,10 +34,25 @@ impl StretchArgs {
     /// # Errors
     /// When it holds no instant, or an end is not named and no source has a time.
     pub fn within(&self, case: &Case, cluster: &str) -> anyhow::Result<Interval> {
+        self.ended_by(|| Ok(load::span_of_evidence(case, cluster)?))
+    }
+
+    /// The stretch, an open end being that of the audit log; where there is no log, that of the evidence.
+    ///
+    /// # Errors
+    /// As [`StretchArgs::within`].
+    pub fn within_log(&self, case: &Case, cluster: &str) -> anyhow::Result<Interval> {
+        self.ended_by(|| match load::span_of_log(case, cluster)? {
+            Some(span) => Ok(span),
+            None => Ok(load::span_of_evidence(case, cluster)?),
+        })
+    }
+
+    fn ended_by(&self, span: impl FnOnce() -> anyhow::Result<Interval>) -> anyhow::Result<Interval> {
         let stretch = match (self.from, self.to) {
             (Some(from), Some(to)) => Interval::new(from, to),
             (from, to) => {
-                let span = load::span_of_evidence(case, cluster)?;
+                let span = span()?;
                 let (from, to) = (from.unwrap_or(span.from), to.unwrap_or(span.to));
                 let named = if self.from.is_some() { "--from" } else { "--to" };
                 if from >= to {

@@ -14,6 +14,7 @@ mod json;
 mod parquet_rows;
 mod table;
 mod value;
+pub mod yaml;
 
 #[cfg(test)]
 mod testing;

@@ -145,6 +145,18 @@ impl Catalogue {
         rows.into_iter().map(|row| &row.resource).collect()
     }
 
+    /// The resources that the cluster serves as far as is known, in the same order: without those that the
+    /// discovery data of the evidence does not list, and those of older releases.
+    pub fn served(&self) -> Vec<&ApiResource> {
+        let served = |r: &&ApiResource| self.row(&r.group, &r.plural).is_some_and(|row| !self.doubtful(row));
+        self.resources().into_iter().filter(served).collect()
+    }
+
+    /// Whether the evidence brought discovery data.
+    pub fn has_discovery(&self) -> bool {
+        self.all_groups_listed || !self.listed_groups.is_empty()
+    }
+
     /// The row of a group and a plural name, both to the letter.
     pub fn get(&self, group: &str, resource: &str) -> Option<&ApiResource> {
         self.row(group, resource).map(|row| &row.resource)
