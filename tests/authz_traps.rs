@@ -744,6 +744,36 @@ fn escalate_and_bind_let_one_hand_out_what_one_does_not_hold() {
 }
 
 #[test]
+fn a_passed_check_is_as_good_as_the_best_rules_that_suffice() {
+    let mut cluster = writers().role("guessed", pods(&["delete"])).binding("g", "ClusterRole/guessed", &[user("ann")]);
+    cluster.0.roles.last_mut().unwrap().basis = Basis::Assumed;
+    let a = cluster.build();
+    let check = |verbs: &[&str]| {
+        let rules: Vec<PolicyRule> = serde_json::from_value(pods(verbs)).unwrap();
+        a.may_write(&write("ann", &[], Written::Role { namespace: "prod", name: "new", rules: &rules }), t(0)).check
+    };
+    let found = [&["get"][..], &["get", "delete"], &["watch"]].map(|verbs| {
+        let check = check(verbs);
+        (check.passed, check.basis)
+    });
+    let expected = [(true, Basis::Observed), (true, Basis::Assumed), (false, Basis::Assumed)];
+    assert_eq!(found, expected.map(|(passed, basis)| (Some(passed), basis)));
+}
+
+#[test]
+fn a_binding_that_matches_twice_gives_its_rules_once() {
+    let a = Cluster::new()
+        .role("r", pods(&["get"]))
+        .binding("b", "ClusterRole/r", &[group("dev"), user("ann"), group("ops")])
+        .binding("gone", "ClusterRole/gone", &[user("ann"), group("dev")])
+        .build();
+    let own = a.rules_for("ann", &["ops".to_owned(), "dev".to_owned()], "", t(0));
+    assert_eq!((own.rules.len(), own.basis), (1, Basis::Observed));
+    assert_eq!(own.rules[0].subject, SubjectRef::group("dev"), "the first that matches");
+    assert_eq!(own.errors, [r#"clusterrole.rbac.authorization.k8s.io "gone" not found"#]);
+}
+
+#[test]
 fn an_aggregation_rule_demands_everything() {
     let cluster = writers().role(
         "root",

@@ -90,7 +90,7 @@ pub fn converge(roles: &[AggregatedRole]) -> Converged {
 }
 
 /// Rounds of syncs before [`converge`] gives up.
-const MOST_ROUNDS: usize = 100;
+pub const MOST_ROUNDS: usize = 100;
 
 /// One round; whether anything changed.
 fn sync_all(plans: &[(&str, usize, Vec<usize>)], roles: &mut [AggregatedRole]) -> bool {

@@ -9,6 +9,7 @@ use crate::model::time::Timestamp;
 use super::body::{Body, Read, read};
 use super::evidence::Change;
 use super::know::{Before, Life, Origin, State};
+use super::parts::Parts;
 use super::request::Request;
 
 /// What kind of change.
@@ -178,12 +179,11 @@ impl Act {
 
     /// What this says of the instant before it.
     pub(super) fn before(&self) -> Before {
-        if self.open.is_some() {
-            return Before::Nothing;
-        }
         match self.deed {
+            Deed::Create if self.open.is_some() => Before::Nothing,
             Deed::Create => Before::Absent,
-            Deed::Write => Before::Nothing,
+            _ if self.open.is_some() => Before::Perhaps,
+            Deed::Write => Before::Perhaps,
             Deed::Change => Before::Exists(self.life()),
             Deed::Delete | Deed::Mark | Deed::Drop => match &self.shown {
                 Some(body) => Before::Seen(Arc::new(self.last_seen(body))),
@@ -198,8 +198,12 @@ impl Act {
     }
 
     fn life(&self) -> Life {
-        let role_ref = self.shown.as_ref().or(self.asked.as_ref()).and_then(|b| super::body::Parts::of(b)?.role_ref);
-        Life { uid: self.uid.clone(), created: self.created, role_ref }
+        Life { uid: self.uid.clone(), created: self.created, role_ref: None }
+    }
+
+    /// The roleRef that a body of this request shows; it was the same before, unless the request created it.
+    pub(super) fn role_ref(&self) -> Option<Arc<str>> {
+        self.shown.as_ref().or(self.asked.as_ref()).and_then(|body| Parts::of(body)?.role_ref)
     }
 }
 

@@ -138,7 +138,7 @@ fn recompute<'a>(
 
 fn part_of(body: &Body) -> Option<Part> {
     let role: Role = serde_json::from_str(&body.text).ok()?;
-    Some(Rc::new((body.labels()?, role.rules.unwrap_or_default())))
+    Some(Rc::new((body.labels()?.clone(), role.rules.unwrap_or_default())))
 }
 
 /// The rules of all parts that a selector takes: selector by selector, parts by name, each rule once.

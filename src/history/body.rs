@@ -5,23 +5,20 @@
 //! carried along and a hundred thousand of them must not be taken apart twice.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::model::rbac::{PolicyRule, RbacKind, RoleRef, Subject};
+use crate::model::rbac::RbacKind;
 use crate::model::time::Timestamp;
+
+use super::parts::{Parts, Reads, is_role};
 
 /// One second: the resolution of `creationTimestamp` and `managedFields[].time`.
 pub(super) const SECOND: i64 = 1_000_000;
-
-/// Whether a kind holds rules; the others hold subjects and a roleRef.
-pub(super) const fn is_role(kind: RbacKind) -> bool {
-    matches!(kind, RbacKind::Role | RbacKind::ClusterRole)
-}
 
 /// A body and its head.
 #[derive(Debug)]
@@ -34,7 +31,14 @@ pub(super) struct Body {
     pub(super) deleting: bool,
     /// Finalizers (a namespace's own ones included) or a grace period keep a deleted object alive.
     pub(super) held_back: bool,
+    /// Set when the kind's name is one of the four RBAC kinds.
+    pub(super) rbac: Option<RbacKind>,
+    /// Labels, once they were asked for.
+    labels: OnceLock<Option<Labels>>,
 }
+
+/// Labels of an object.
+pub(super) type Labels = BTreeMap<String, String>;
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -99,17 +103,6 @@ struct Owned<'a> {
     subjects: Option<&'a RawValue>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct RbacFields<'a> {
-    #[serde(borrow)]
-    rules: Option<&'a RawValue>,
-    #[serde(borrow)]
-    role_ref: Option<&'a RawValue>,
-    #[serde(borrow)]
-    subjects: Option<&'a RawValue>,
-}
-
 fn lenient<T: DeserializeOwned>(raw: Option<&RawValue>) -> Option<T> {
     serde_json::from_str(raw?.get()).ok()
 }
@@ -145,12 +138,12 @@ pub(super) fn read(json: &Arc<str>, kind: &str) -> Read {
     let Ok(top) = serde_json::from_str::<Top<'_>>(json) else { return Read::Other };
     let found: Option<String> = lenient(top.kind);
     match found.as_deref() {
-        Some("PartialObjectMetadata") => Read::MetadataOnly(Arc::new(head(json, &top))),
-        Some(k) if k == kind => Read::Object(Arc::new(head(json, &top))),
+        Some("PartialObjectMetadata") => Read::MetadataOnly(Arc::new(head(json, &top, kind))),
+        Some(k) if k == kind => Read::Object(Arc::new(head(json, &top, kind))),
         Some(k) if k.ends_with("List") => items(&top),
         Some(_) => Read::Other,
         None if top.items.is_some() => items(&top),
-        None if top.metadata.is_some() => Read::Object(Arc::new(head(json, &top))),
+        None if top.metadata.is_some() => Read::Object(Arc::new(head(json, &top, kind))),
         None => Read::Other,
     }
 }
@@ -160,7 +153,7 @@ fn items(top: &Top<'_>) -> Read {
     items.map_or(Read::Other, |i| Read::List(i.into_iter().map(|raw| Arc::from(raw.get())).collect()))
 }
 
-fn head(json: &Arc<str>, top: &Top<'_>) -> Body {
+fn head(json: &Arc<str>, top: &Top<'_>, kind: &str) -> Body {
     let meta = meta(top.metadata);
     let spec: Spec<'_> = top.spec.and_then(|s| serde_json::from_str(s.get()).ok()).unwrap_or_default();
     let any = |raw| lenient::<Vec<String>>(raw).is_some_and(|f| !f.is_empty());
@@ -172,6 +165,8 @@ fn head(json: &Arc<str>, top: &Top<'_>) -> Body {
         created: time(meta.creation_timestamp),
         deleting: text(meta.deletion_timestamp).is_some(),
         held_back: any(meta.finalizers) || any(spec.finalizers) || grace,
+        rbac: RbacKind::from_kind(kind),
+        labels: OnceLock::new(),
     }
 }
 
@@ -191,14 +186,6 @@ pub(super) fn names(json: &str) -> Names {
     Names { kind: filled(top.kind), name: filled(meta.name), generate_name: filled(meta.generate_name) }
 }
 
-/// What the authorizer reads of an object.
-#[derive(Debug, PartialEq)]
-pub(super) enum Reads {
-    Rules(Vec<PolicyRule>),
-    /// Role kind and name, and each subject's kind, name and namespace: `apiGroup` is not read.
-    Gives((String, String), Vec<(String, String, String)>),
-}
-
 impl Body {
     /// What RBAC reads, or nothing when it cannot be decoded.
     pub(super) fn reads(&self, kind: RbacKind) -> Option<Reads> {
@@ -206,11 +193,15 @@ impl Body {
     }
 
     /// Labels; empty when there are none, nothing when they cannot be decoded.
-    pub(super) fn labels(&self) -> Option<BTreeMap<String, String>> {
+    pub(super) fn labels(&self) -> Option<&Labels> {
+        self.labels.get_or_init(|| self.read_labels()).as_ref()
+    }
+
+    fn read_labels(&self) -> Option<Labels> {
         let top: Top<'_> = serde_json::from_str(&self.text).ok()?;
         let meta: Meta<'_> = serde_json::from_str(top.metadata?.get()).ok()?;
-        let labels = meta.labels.map(|l| serde_json::from_str::<Option<BTreeMap<String, String>>>(l.get()));
-        labels.map_or(Some(BTreeMap::new()), |l| l.ok().map(Option::unwrap_or_default))
+        let labels = meta.labels.map(|l| serde_json::from_str::<Option<Labels>>(l.get()));
+        labels.map_or(Some(Labels::new()), |l| l.ok().map(Option::unwrap_or_default))
     }
 
     /// The end of the second in which the part that RBAC reads was last written: the latest time of a manager
@@ -262,56 +253,6 @@ fn essence(json: &str) -> Option<Value> {
     Some(value)
 }
 
-/// The parts of an object that RBAC reads, as JSON texts; a part that is missing is not known.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Parts {
-    pub(super) rules: Option<Arc<str>>,
-    pub(super) role_ref: Option<Arc<str>>,
-    pub(super) subjects: Option<Arc<str>>,
-}
-
-impl Parts {
-    /// All parts of a whole body; what is absent is known to be empty. Nothing when it cannot be decoded.
-    pub(super) fn of(body: &Body) -> Option<Self> {
-        let fields: RbacFields<'_> = serde_json::from_str(&body.text).ok()?;
-        let part = |raw: Option<&RawValue>, empty| Some(Arc::from(raw.map_or(empty, RawValue::get)));
-        Some(Self {
-            rules: part(fields.rules, "[]"),
-            role_ref: part(fields.role_ref, "{}"),
-            subjects: part(fields.subjects, "[]"),
-        })
-    }
-
-    /// Only what cannot change while the object lives.
-    pub(super) fn immutable(&self) -> Self {
-        Self { role_ref: self.role_ref.clone(), ..Self::default() }
-    }
-
-    /// Whether all that RBAC reads of the kind is known.
-    pub(super) fn complete(&self, kind: RbacKind) -> bool {
-        if is_role(kind) { self.rules.is_some() } else { self.role_ref.is_some() && self.subjects.is_some() }
-    }
-
-    /// What RBAC reads, when complete and decodable.
-    pub(super) fn reads(&self, kind: RbacKind) -> Option<Reads> {
-        if is_role(kind) {
-            return self.rules().map(Reads::Rules);
-        }
-        let subjects = self.subjects()?.into_iter().map(|s| (s.kind, s.name, s.namespace)).collect();
-        Some(Reads::Gives(self.given()?, subjects))
-    }
-
-    fn rules(&self) -> Option<Vec<PolicyRule>> {
-        serde_json::from_str::<Option<Vec<PolicyRule>>>(self.rules.as_ref()?).ok().map(Option::unwrap_or_default)
-    }
-
-    fn subjects(&self) -> Option<Vec<Subject>> {
-        serde_json::from_str::<Option<Vec<Subject>>>(self.subjects.as_ref()?).ok().map(Option::unwrap_or_default)
-    }
-
-    /// Kind and name of the role given, when known and decodable.
-    pub(super) fn given(&self) -> Option<(String, String)> {
-        let role: RoleRef = serde_json::from_str(self.role_ref.as_ref()?).ok()?;
-        Some((role.kind, role.name))
-    }
-}
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
+mod tests;

@@ -11,12 +11,13 @@ use crate::model::rbac::RbacKind;
 use crate::model::time::{Interval, Timestamp};
 
 use super::act::Deed;
-use super::body::{Body, Parts, is_role};
+use super::body::Body;
 use super::cover::Cover;
 use super::fold::Run;
 use super::gap::{Gaps, Span};
 use super::know::{Before, Here, Life, Origin, State, What};
 use super::line::{Line, Mark, Point};
+use super::parts::{Parts, is_role};
 use super::step::KindOf;
 use super::version::{ObjectVersion, Presence};
 
@@ -39,7 +40,8 @@ pub(super) fn spans(line: &Line, start: &Run, mut gaps: Gaps<'_>) -> Vec<Span> {
             }
             from = point.hi;
         }
-        floor = point.lo;
+        let took_time = matches!(point.mark, Mark::Seen(_) | Mark::Unseen(_));
+        floor = if took_time { point.lo } else { from };
         here = line.after.get(i).unwrap_or(&start.here);
     }
     gaps.fill(here, floor, from, None, &nobody);
@@ -48,12 +50,20 @@ pub(super) fn spans(line: &Line, start: &Run, mut gaps: Gaps<'_>) -> Vec<Span> {
 
 /// For each point, what evidence from there on tells of the life that was there right before it.
 fn facts(line: &Line, cover: &Cover) -> Vec<Life> {
+    // Bodies are only looked into where a roleRef is missing somewhere.
+    let lacking = |here: &Here| here.object().is_some_and(|s| matches!(s.what, What::Parts(_)));
+    let bare = |p: &Point| matches!(&p.mark, Mark::Act(act) if act.deed != Deed::Create && act.shown.is_none());
+    let wanted = line.after.iter().any(lacking) || line.points.iter().any(bare);
+    let life = |state: &State| match wanted {
+        true => state.life(),
+        false => Life { uid: state.uid.clone(), created: state.created, role_ref: None },
+    };
     let mut known = Life::default();
     let mut facts = Vec::with_capacity(line.points.len());
     let mut later = Timestamp::MAX;
     for (point, after) in line.points.iter().zip(&line.after).rev() {
-        let ours = after.object().map(|s| s.life()).unwrap_or_default();
-        let lasting = cover.full(point.hi, later) || ours.uid.is_some() && ours.uid == known.uid;
+        let ours = after.object().map(|s| life(s)).unwrap_or_default();
+        let lasting = cover.full(point.lo, later) || ours.uid.is_some() && ours.uid == known.uid;
         let after = if after.object().is_none() {
             Life::default()
         } else if lasting && known.may_be(ours.uid.as_ref(), ours.created) {
@@ -63,13 +73,13 @@ fn facts(line: &Line, cover: &Cover) -> Vec<Life> {
         };
         known = match (point.before(), goes_on(point)) {
             (Before::Exists(life), true) if life.may_be(after.uid.as_ref(), after.created) => both(life, after),
-            (Before::Nothing, true) => after,
+            (Before::Nothing | Before::Perhaps, true) => after,
             (Before::Exists(life), _) => life,
-            (Before::Seen(state), _) => both(state.life(), after),
+            (Before::Seen(state), _) => both(life(&state), after),
             _ => Life::default(),
         };
         facts.push(known.clone());
-        later = point.lo;
+        later = point.hi;
     }
     facts.reverse();
     facts
@@ -78,7 +88,9 @@ fn facts(line: &Line, cover: &Cover) -> Vec<Life> {
 /// Whether the object after a point is the one before it.
 fn goes_on(point: &Point) -> bool {
     match &point.mark {
-        Mark::Act(act) => matches!(act.deed, Deed::Change | Deed::Mark) || act.open.is_some() && act.deed != Deed::Create,
+        Mark::Act(act) => {
+            matches!(act.deed, Deed::Change | Deed::Mark) || act.open.is_some() && act.deed != Deed::Create
+        }
         Mark::Swept { .. } => true,
         Mark::Seen(_) | Mark::Unseen(_) => false,
     }
@@ -131,7 +143,11 @@ fn same(a: &State, b: &State) -> bool {
 }
 
 /// Turns spans into versions.
-pub(super) fn versions<'a>(key: &'a ObjectKey, kind: &'a KindOf, spans: Vec<Span>) -> impl Iterator<Item = ObjectVersion> + 'a {
+pub(super) fn versions<'a>(
+    key: &'a ObjectKey,
+    kind: &'a KindOf,
+    spans: Vec<Span>,
+) -> impl Iterator<Item = ObjectVersion> + 'a {
     spans.into_iter().map(move |span| version(key, kind, span))
 }
 
@@ -185,7 +201,11 @@ fn presence(key: &ObjectKey, kind: &KindOf, state: &State) -> Presence {
 fn spelled_out(body: &Body, kind: RbacKind) -> Option<Arc<str>> {
     let mut fields: BTreeMap<String, Box<RawValue>> = serde_json::from_str(&body.text).ok()?;
     let parts = Parts::of(body)?;
-    let wanted = if is_role(kind) { vec![("rules", parts.rules)] } else { vec![("roleRef", parts.role_ref), ("subjects", parts.subjects)] };
+    let wanted = if is_role(kind) {
+        vec![("rules", parts.rules)]
+    } else {
+        vec![("roleRef", parts.role_ref), ("subjects", parts.subjects)]
+    };
     for (field, text) in wanted {
         if !fields.contains_key(field) {
             fields.insert(field.to_owned(), RawValue::from_string(text?.to_string()).ok()?);

@@ -42,6 +42,12 @@ impl Cover {
         self.around(t).map_or(t, |s| s.from)
     }
 
+    /// Whether any of the log lies between the two, both included.
+    pub(super) fn touches(&self, from: Timestamp, to: Timestamp) -> bool {
+        let after = self.0.partition_point(|s| s.from <= to);
+        after.checked_sub(1).and_then(|i| self.0.get(i)).is_some_and(|s| s.to >= from)
+    }
+
     /// Whether nothing can have happened unlogged between the two.
     pub(super) fn full(&self, from: Timestamp, to: Timestamp) -> bool {
         self.around(from).is_some_and(|s| to <= s.to)

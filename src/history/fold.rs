@@ -14,7 +14,7 @@ use super::step::{KindOf, clash, revived, step};
 
 /// How far apart the clocks of two API servers may be. Where the log contradicts itself, changes of the same
 /// object within this time may have happened in another order, and their results are not believed.
-const CLOCKS_APART: i64 = 60 * SECOND;
+pub(super) const CLOCKS_APART: i64 = 60 * SECOND;
 
 /// What stays the same for all objects of a kind.
 #[derive(Clone, Copy, Debug)]
@@ -29,31 +29,38 @@ pub(super) struct Kindred<'a> {
 pub(super) struct Run {
     pub(super) here: Here,
     pub(super) at: Timestamp,
+    /// Whether the log can tell from `at` on: not after evidence that took time which the log does not cover.
+    firm: bool,
     /// Changes up to here are not believed to be in order.
     suspect: Option<Timestamp>,
 }
 
 impl Run {
     pub(super) fn new(here: Here, at: Timestamp) -> Self {
-        Self { here, at, suspect: None }
+        Self { here, at, firm: true, suspect: None }
+    }
+
+    /// Whether nothing can have happened unseen between `at` and `t`.
+    pub(super) fn covers(&self, t: Timestamp, kin: Kindred<'_>) -> bool {
+        self.firm && kin.cover.full(self.at, t)
     }
 
     /// What is known right before a point that says `point.before()` of it.
     pub(super) fn until(&self, point: &Point, kin: Kindred<'_>) -> Here {
-        let covered = kin.cover.full(self.at, point.lo);
+        let covered = self.covers(point.lo, kin);
         let here = revived(&self.here, &point.before(), self.at, covered).unwrap_or_else(|| self.here.clone());
         if covered { here } else { weakened(here) }
     }
 
     /// What is known at `t`, where no point of this line stands.
     pub(super) fn carried(&self, t: Timestamp, kin: Kindred<'_>) -> Here {
-        if kin.cover.full(self.at, t) { self.here.clone() } else { weakened(self.here.clone()) }
+        if self.covers(t, kin) { self.here.clone() } else { weakened(self.here.clone()) }
     }
 
     /// Takes the next point.
     pub(super) fn advance(&mut self, point: &Point, exact: bool, kin: Kindred<'_>) {
         let here = self.until(point, kin);
-        if !exact && kin.cover.full(self.at, point.lo) && clash(&here, &point.before()) {
+        if !exact && self.covers(point.lo, kin) && clash(&here, &point.before()) {
             self.suspect = Some(point.lo.plus_micros(CLOCKS_APART));
         }
         self.here = match &point.mark {
@@ -69,6 +76,7 @@ impl Run {
             self.suspect = None;
         }
         self.at = point.hi;
+        self.firm = point.is_firm(kin.cover);
     }
 }
 
@@ -81,6 +89,9 @@ fn weakened(here: Here) -> Here {
 }
 
 fn disbelieved(act: &Act) -> Here {
-    let why = format!("{} contradicts what the log shows of this object within a minute; their order is not certain", act.origin);
+    let why = format!(
+        "{} contradicts what the log shows of this object within a minute; their order is not certain",
+        act.origin
+    );
     Here::Object(Arc::new(State::blank(&act.origin, false, why)))
 }

@@ -1,6 +1,6 @@
 //! Sorts the evidence by kind, namespace and name, and takes apart what one request did to many.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::model::finding::{Finding, Severity};
@@ -10,6 +10,7 @@ use crate::model::time::Timestamp;
 
 use super::act::{Act, Deed, origin};
 use super::body::{Names, Read, names, read};
+use super::bucket::{Birth, Bucket, Sweep};
 use super::evidence::{Change, Evidence, Sighting};
 use super::know::{Origin, State};
 use super::place::Sight;
@@ -18,85 +19,16 @@ use super::select::Select;
 use super::spaces::{SpaceMark, SpaceTurn, Spaces};
 use super::step::KindOf;
 
-/// All evidence of one name.
-#[derive(Debug, Default)]
-pub(super) struct Raw {
-    pub(super) name: String,
-    pub(super) acts: Vec<Act>,
-    pub(super) seen: Vec<Sight>,
-}
-
-/// A deletecollection, where more follows from it than the deletion of the objects that its response lists.
-#[derive(Clone, Debug)]
-pub(super) struct Sweep {
-    pub(super) begun: Timestamp,
-    pub(super) when: Timestamp,
-    pub(super) open: Option<&'static str>,
-    pub(super) select: Select,
-    /// The response lists all that there was: what is not in it was not there.
-    pub(super) listed: bool,
-    pub(super) origin: Arc<Origin>,
-}
-
-/// A creation under a name that the log does not show.
-#[derive(Clone, Debug)]
-pub(super) struct Birth {
-    pub(super) when: Timestamp,
-    /// What the generated name begins with; `""` when not known.
-    pub(super) prefix: String,
-    pub(super) open: bool,
-    pub(super) origin: Arc<Origin>,
-}
-
-/// All evidence of one kind in one namespace.
-#[derive(Debug)]
-pub(super) struct Bucket {
-    pub(super) kind: Arc<KindOf>,
-    pub(super) namespace: Arc<str>,
-    pub(super) raws: Vec<Raw>,
-    places: HashMap<String, usize>,
-    pub(super) sweeps: Vec<Sweep>,
-    /// When a deletecollection without selectors surely took all, whether its response lists them or not.
-    pub(super) emptied: Vec<Timestamp>,
-    pub(super) births: Vec<Birth>,
-}
-
-impl Bucket {
-    fn new(kind: &Arc<KindOf>, namespace: &str) -> Self {
-        Self {
-            kind: Arc::clone(kind),
-            namespace: Arc::from(namespace),
-            raws: Vec::new(),
-            places: HashMap::new(),
-            sweeps: Vec::new(),
-            emptied: Vec::new(),
-            births: Vec::new(),
-        }
-    }
-
-    /// The evidence of one name, made when first asked for.
-    pub(super) fn raw(&mut self, name: &str) -> Option<&mut Raw> {
-        let next = self.raws.len();
-        let place = match self.places.get(name) {
-            Some(place) => *place,
-            None => {
-                self.places.insert(name.to_owned(), next);
-                self.raws.push(Raw { name: name.to_owned(), ..Raw::default() });
-                next
-            }
-        };
-        self.raws.get_mut(place)
-    }
-}
-
-/// What a bucket is found by: API group, kind, namespace.
-type BucketKey = (Arc<str>, Arc<str>, Arc<str>);
+/// Group, kind and namespace.
+pub(super) type BucketKey = (Arc<str>, Arc<str>, Arc<str>);
 
 /// The evidence, sorted.
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
     pub(super) buckets: BTreeMap<BucketKey, Bucket>,
     kinds: HashMap<(String, String), Arc<KindOf>>,
+    /// Group and kind of what the log shows requests for.
+    pub(super) logged: HashSet<(Arc<str>, Arc<str>)>,
     pub(super) spaces: Spaces,
     pub(super) findings: Vec<Finding>,
     /// When the log shows the creation of `kube-system`.
@@ -154,7 +86,7 @@ impl Gathered {
     /// Whether any evidence shows an object.
     pub(super) fn shows(&self, key: &ObjectKey) -> bool {
         let bucket = (Arc::from(&*key.group), Arc::from(&*key.kind), Arc::from(&*key.namespace));
-        self.buckets.get(&bucket).is_some_and(|b| b.places.contains_key(&key.name))
+        self.buckets.get(&bucket).is_some_and(|b| b.shows(&key.name))
     }
 
     fn sighting(&mut self, sighting: &Sighting) {
@@ -184,6 +116,7 @@ impl Gathered {
         let body = || change.response_body.as_deref().or(change.request_body.as_deref()).map(names);
         let name = said.or_else(|| kind_in(body()?, &change.verb)).unwrap_or_else(|| change.resource.clone());
         let kind = self.kind(&change.group, &name);
+        self.logged.insert((Arc::clone(&kind.group), Arc::clone(&kind.kind)));
         if !change.subresource.is_empty() {
             if is_namespace(&kind) && change.subresource == "finalize" {
                 self.finalize(request, &kind);
@@ -245,6 +178,10 @@ impl Gathered {
         if act.deed == Deed::Drop && !emptied {
             act.open = act.open.or(Some("the log does not show whether finalizers were left"));
         }
+        if act.deed != Deed::Change {
+            // The removal comes last, whatever version the answer carries.
+            act.revision = None;
+        }
         if act.deed != Deed::Change && act.open.is_none() {
             let turn = SpaceTurn::Gone { emptied };
             self.spaces.add(&name, SpaceMark { begun: act.begun, when: act.when, turn, origin });
@@ -271,7 +208,13 @@ impl Gathered {
             let message = format!("{origin} changed a {} whose name the log does not show", kind.kind);
             let witnesses = vec![change.from.clone()];
             let at = Some(change.staged);
-            self.findings.push(Finding { severity: Severity::Medium, code: "change-without-name", message, at, witnesses });
+            self.findings.push(Finding {
+                severity: Severity::Medium,
+                code: "change-without-name",
+                message,
+                at,
+                witnesses,
+            });
         }
         self.bucket(kind, &change.namespace).births.push(birth);
     }

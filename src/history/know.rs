@@ -8,7 +8,8 @@ use crate::model::object::Provenance;
 use crate::model::rbac::RbacKind;
 use crate::model::time::Timestamp;
 
-use super::body::{Body, Parts};
+use super::body::Body;
+use super::parts::Parts;
 
 /// What began a state: a request, or a sighting.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -92,7 +93,7 @@ pub(super) struct Life {
 pub(super) enum Before {
     /// Nothing.
     Nothing,
-    /// It may have existed: a deletion of many had this name in its reach.
+    /// It may have existed: a deletion of many had this name in its reach, or a change may have been its creation.
     Perhaps,
     /// No object of the name existed.
     Absent,
@@ -189,6 +190,12 @@ impl State {
         self.surely && self.complete(kind)
     }
 
+    /// Whether this can be the same life as one of which `uid` and `created` are known.
+    pub(super) fn may_be(&self, uid: Option<&Arc<str>>, created: Option<Timestamp>) -> bool {
+        alike(self.uid.as_ref(), self.created, uid, created)
+    }
+
+    /// Who it is; costs a look into the body.
     pub(super) fn life(&self) -> Life {
         Life { uid: self.uid.clone(), created: self.created, role_ref: self.parts().role_ref }
     }
@@ -201,9 +208,12 @@ impl State {
 impl Life {
     /// Whether this can be the same life as one of which `uid` and `created` are known.
     pub(super) fn may_be(&self, uid: Option<&Arc<str>>, created: Option<Timestamp>) -> bool {
-        let differ = |a: Option<&Arc<str>>, b: Option<&Arc<str>>| a.zip(b).is_some_and(|(a, b)| a != b);
-        !differ(self.uid.as_ref(), uid) && self.created.zip(created).is_none_or(|(a, b)| a == b)
+        alike(self.uid.as_ref(), self.created, uid, created)
     }
+}
+
+fn alike(uid: Option<&Arc<str>>, at: Option<Timestamp>, other: Option<&Arc<str>>, other_at: Option<Timestamp>) -> bool {
+    uid.zip(other).is_none_or(|(a, b)| a == b) && at.zip(other_at).is_none_or(|(a, b)| a == b)
 }
 
 /// A resourceVersion as the number it is in practice; anything else cannot be compared.

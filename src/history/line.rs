@@ -7,6 +7,7 @@ use crate::model::object::{ObjectKey, Provenance};
 use crate::model::time::Timestamp;
 
 use super::act::Act;
+use super::cover::Cover;
 use super::know::{Before, Here, Origin, State};
 
 /// What stands at a point.
@@ -19,11 +20,7 @@ pub(super) enum Mark {
     /// A whole list did not hold it.
     Unseen(Provenance),
     /// A deletion of many had it in its reach.
-    Swept {
-        before: Before,
-        after: Here,
-        origin: Arc<Origin>,
-    },
+    Swept { before: Before, after: Here, origin: Arc<Origin> },
 }
 
 /// A point: something known of an instant between `lo` and `hi`. A change has taken effect at `lo == hi`.
@@ -57,6 +54,14 @@ impl Point {
             Mark::Seen(state) => Before::Seen(Arc::clone(state)),
             Mark::Unseen(_) => Before::Absent,
             Mark::Swept { before, .. } => before.clone(),
+        }
+    }
+
+    /// Whether nothing can have happened unseen while it was read: it took no time, or the log covers that time.
+    pub(super) fn is_firm(&self, cover: &Cover) -> bool {
+        match self.mark {
+            Mark::Seen(_) | Mark::Unseen(_) => self.lo >= self.hi || cover.full(self.lo, self.hi),
+            Mark::Act(_) | Mark::Swept { .. } => true,
         }
     }
 

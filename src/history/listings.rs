@@ -99,7 +99,8 @@ impl Lists {
     ) -> Option<&List> {
         let last = |lists: &'_ [List]| {
             let end = lists.partition_point(|l| l.from <= before);
-            let earlier = lists.get(..end).unwrap_or_default().iter().rev().take(SKIPPED).take_while(|l| l.from >= after);
+            let earlier =
+                lists.get(..end).unwrap_or_default().iter().rev().take(SKIPPED).take_while(|l| l.from >= after);
             earlier.filter(|l| l.to <= before && test(l)).map(|l| (l.from, l.to)).next()
         };
         let best = self.of(namespace).filter_map(last).max()?;

@@ -8,21 +8,27 @@
 //! The way of the data: `request` folds records into requests, `gather` sorts them by name, `order` and `place` put
 //! each name's evidence in order, `listings` adds absences, `sweep` and `fold` walk forwards and apply changes, `gap`
 //! decides what held between two neighbouring pieces of evidence, `build` writes versions, `sets` tells where absence
-//! means absence. `rbac` and `rows` decode the result for the authorizer and the tables.
+//! means absence. `scene` runs it bucket by bucket. `rbac` and `rows` decode the result for the authorizer and the tables.
 
+mod acquit;
 mod act;
 mod aggregate;
+mod births;
 mod body;
+mod bucket;
 mod build;
 mod cover;
 pub mod evidence;
 mod fold;
 mod gap;
+mod gap_again;
+mod gap_arrive;
 mod gather;
 mod know;
 mod line;
 mod listings;
 mod order;
+mod parts;
 pub mod patch;
 mod patching;
 mod place;
@@ -30,12 +36,14 @@ pub mod rbac;
 mod rebuild;
 mod request;
 pub mod rows;
+mod scene;
 mod select;
 mod sets;
 mod spaces;
 pub mod state;
 mod step;
 mod sweep;
+mod turns;
 pub mod version;
 
 pub use rebuild::{rebuild, rebuild_with};

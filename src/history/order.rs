@@ -108,3 +108,57 @@ fn skewed(key: &ObjectKey, skew: i64, act: &Act, before: &Provenance) -> Finding
     );
     contradiction(Severity::Low, "clock-skew", message, act.when, [before, &act.origin.from])
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
+mod tests {
+    use super::super::evidence::Change;
+    use super::super::request::fold;
+    use super::*;
+
+    /// A change at a time, of a uid and with a resulting resourceVersion (0: none).
+    fn act(verb: &str, when: i64, uid: &str, revision: u64) -> Act {
+        let change = Change {
+            audit_id: format!("{verb}-{when}"),
+            verb: verb.into(),
+            code: Some(200),
+            staged: Timestamp::from_micros(when),
+            uid: Some(uid.to_owned()).filter(|u| !u.is_empty()),
+            response_body: (verb == "delete").then(|| Arc::from(r#"{"kind":"Status","status":"Success"}"#)),
+            ..Change::default()
+        };
+        let request = fold(std::slice::from_ref(&change)).pop().unwrap();
+        let origin = super::super::act::origin(request.change);
+        let mut act = Act::new(&request, "Role", &origin);
+        act.revision = Some(revision).filter(|r| *r > 0);
+        act
+    }
+
+    fn order(acts: &mut [Act]) -> (bool, Vec<String>) {
+        let exact = sort(acts);
+        (exact, acts.iter().map(|a| a.origin.audit_id.clone().unwrap()).collect())
+    }
+
+    #[test]
+    fn lives_follow_each_other_whatever_the_clocks_say() {
+        let mut acts =
+            [act("update", 5, "b", 9), act("delete", 1, "a", 0), act("create", 3, "a", 4), act("create", 2, "b", 7)];
+        assert_eq!(order(&mut acts), (true, ["create-3", "delete-1", "create-2", "update-5"].map(String::from).into()));
+        let key = ObjectKey::default();
+        let finding = clamp(&mut acts, &key).unwrap();
+        assert_eq!((finding.code, finding.witnesses.len()), ("clock-skew", 2));
+        assert!(acts.is_sorted_by_key(|a| a.when));
+    }
+
+    #[test]
+    fn without_identity_numbers_order_only_what_has_them() {
+        let mut acts = [act("update", 1, "", 8), act("delete", 2, "", 0), act("update", 3, "", 6)];
+        assert_eq!(order(&mut acts), (false, ["update-3", "delete-2", "update-1"].map(String::from).into()));
+    }
+
+    #[test]
+    fn a_deletion_of_an_unknown_life_stays_where_time_puts_it() {
+        let mut acts = [act("create", 4, "b", 7), act("delete", 1, "a", 0)];
+        assert_eq!(order(&mut acts), (false, ["delete-1", "create-4"].map(String::from).into()));
+    }
+}

@@ -11,14 +11,21 @@ use crate::model::basis::Basis;
 use crate::model::rbac::RbacKind;
 
 use super::act::{Act, Deed};
-use super::body::{Body, Parts, Read, is_role, read};
+use super::body::{Body, Read, read};
 use super::know::{State, What};
+use super::parts::{Parts, is_role};
 use super::patch::{PatchContext, apply};
 use super::step::{KindOf, unreadable};
 
 /// The state after a patch whose text the log holds. `base` is the state before, as far as known or assumed; `same`
 /// is it only where it is surely the same object.
-pub(super) fn patched(base: Option<&Arc<State>>, same: Option<&Arc<State>>, patch: &Arc<str>, act: &Act, kind: &KindOf) -> State {
+pub(super) fn patched(
+    base: Option<&Arc<State>>,
+    same: Option<&Arc<State>>,
+    patch: &Arc<str>,
+    act: &Act,
+    kind: &KindOf,
+) -> State {
     if act.deed == Deed::Create {
         return created(patch, act, kind);
     }
@@ -77,7 +84,8 @@ fn onto_whole(prior: &Body, patch: &Value, act: &Act, kind: &KindOf) -> Option<S
     let mut state = State::blank(&act.origin, true, why);
     state.basis = Basis::Derived;
     if kind.rbac.is_some() {
-        let shared = others.iter().try_fold(Parts::of(&body)?, |shared, other| Some(common(shared, Parts::of(other)?)))?;
+        let shared =
+            others.iter().try_fold(Parts::of(&body)?, |shared, other| Some(common(shared, Parts::of(other)?)))?;
         state.what = What::Parts(shared);
     }
     Some(state)

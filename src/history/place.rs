@@ -29,8 +29,7 @@ pub(super) struct Sight {
 
 /// Drops repeated sightings; those that show different content under one resourceVersion are not believed.
 pub(super) fn settle(seen: &mut Vec<Sight>, key: &ObjectKey, kin: Kindred<'_>, findings: &mut Vec<Finding>) {
-    let number = |s: &Sight| revision(s.state.resource_version.as_ref());
-    seen.sort_by(|a, b| (a.from, a.to, number(a), &a.state.origin.from).cmp(&(b.from, b.to, number(b), &b.state.origin.from)));
+    by_time(seen);
     seen.dedup_by(|b, a| (a.from, a.to) == (b.from, b.to) && same_text(&a.state, &b.state));
     let mut first: HashMap<(Arc<str>, Arc<str>), Arc<State>> = HashMap::new();
     for sight in seen {
@@ -43,6 +42,13 @@ pub(super) fn settle(seen: &mut Vec<Sight>, key: &ObjectKey, kin: Kindred<'_>, f
             sight.state = Arc::new(sight.state.changed(&sight.state.origin, message));
         }
     }
+}
+
+fn by_time(seen: &mut [Sight]) {
+    let number = |s: &Sight| revision(s.state.resource_version.as_ref());
+    seen.sort_by(|a, b| {
+        (a.from, a.to, number(a), &a.state.origin.from).cmp(&(b.from, b.to, number(b), &b.state.origin.from))
+    });
 }
 
 fn same_text(a: &State, b: &State) -> bool {
@@ -77,6 +83,7 @@ pub(super) fn weave(
     let points: Vec<Point> = acts.into_iter().map(Point::act).collect();
     if !open.is_empty() {
         try_places(&points, open, &mut placed, exact, start, kin);
+        placed.iter_mut().for_each(|place| by_time(place));
     }
     thread(points, placed)
 }
@@ -144,6 +151,8 @@ fn try_places(
     }
 }
 
+/// The only place that a sighting can have; the last, when it contradicts all of them. Where it fits several it
+/// is true of one of them only, identity and resourceVersion at least, and is left out.
 fn choose(
     points: &[Point],
     lo: usize,
@@ -153,48 +162,44 @@ fn choose(
     exact: bool,
     kin: Kindred<'_>,
 ) -> Option<usize> {
-    let mut fits: Vec<(usize, bool)> = Vec::new();
+    let mut fits: Vec<usize> = Vec::new();
     for place in lo..=hi {
-        let next = points.get(place);
-        if let Some(sure) = fit(&run, next, sight, kin) {
-            fits.push((place, sure));
+        // What comes after the window says nothing: a deletion of many may lie between.
+        if fits_in(&run, points.get(place).filter(|_| place < hi), sight, kin) {
+            fits.push(place);
         }
-        if let Some(next) = next {
+        if let Some(next) = points.get(place) {
             run.advance(next, exact, kin);
         }
     }
     match fits.as_slice() {
         [] => Some(hi),
-        [(only, _)] => Some(*only),
-        // Known to be so on every side: no matter where.
-        many if many.iter().all(|(_, sure)| *sure) => many.last().map(|(place, _)| *place),
+        [only] => Some(*only),
         _ => None,
     }
 }
 
-/// Whether a sighting can stand between what is known and the next change; if so, whether it repeats the known.
-fn fit(run: &Run, next: Option<&Point>, sight: &Sight, kin: Kindred<'_>) -> Option<bool> {
+/// Whether a sighting can stand between what is known and the next change inside its window.
+fn fits_in(run: &Run, next: Option<&Point>, sight: &Sight, kin: Kindred<'_>) -> bool {
     let seen = &sight.state;
     let follows = match next.map(Point::before) {
         Some(Before::Absent) => false,
         Some(Before::Exists(life)) => life.may_be(seen.uid.as_ref(), seen.created),
-        Some(Before::Seen(state)) => state.life().may_be(seen.uid.as_ref(), seen.created),
+        Some(Before::Seen(state)) => state.may_be(seen.uid.as_ref(), seen.created),
         Some(Before::Nothing | Before::Perhaps) | None => true,
     };
-    if !follows {
-        return None;
+    // Without a log anything may have happened in between.
+    if !follows || !run.covers(sight.from.max(run.at), kin) {
+        return follows;
     }
     match &run.here {
-        // Anything may have happened unlogged since.
-        _ if !kin.cover.full(run.at, sight.from) => Some(false),
-        Here::Absent(None) => None,
-        Here::Nothing | Here::Absent(Some(_)) => Some(false),
+        Here::Absent(None) => false,
+        Here::Nothing | Here::Absent(Some(_)) => true,
         Here::Object(state) => {
-            let same = state.life().may_be(seen.uid.as_ref(), seen.created);
+            let same = state.may_be(seen.uid.as_ref(), seen.created);
             let numbers = revision(state.resource_version.as_ref()).zip(revision(seen.resource_version.as_ref()));
             let known = state.trusted() && state.settled(kin.kind.rbac) && matches!(state.what, What::Whole(_));
-            let differs = numbers.is_some_and(|(a, b)| a != b) || known && disagree(state, seen, kin);
-            (same && !differs).then_some(known)
+            same && numbers.is_none_or(|(a, b)| a == b) && !(known && disagree(state, seen, kin))
         }
     }
 }

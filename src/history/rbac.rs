@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use crate::model::basis::Basis;
 use crate::model::rbac::{PolicyRule, RBAC_GROUP, RbacKind, RoleRef, Subject};
 
-use super::body::is_role;
+use super::parts::is_role;
 use super::state::{BindingState, BindingVersion, RbacTimeline, RoleState, RoleVersion};
 use super::version::{History, ObjectVersion, Presence};
 

@@ -78,9 +78,7 @@ fn distinct(mut records: Vec<&Change>) -> Vec<&Change> {
         return records;
     }
     // The richest first, so that what repeats less is met after what it repeats.
-    records.sort_by_key(|c| {
-        (c.staged, c.response_body.is_none(), c.request_body.is_none(), c.code.is_none(), &c.from)
-    });
+    records.sort_by_key(|c| (c.staged, c.response_body.is_none(), c.request_body.is_none(), c.code.is_none(), &c.from));
     let mut full = HashSet::new();
     let mut asked = HashSet::new();
     let mut bare = HashSet::new();
@@ -194,7 +192,9 @@ mod tests {
 
     #[test]
     fn failed_requests_and_dry_runs_change_nothing() {
-        assert!(fold(&[record("a", "ResponseComplete", Some(403)), record("b", "ResponseComplete", Some(409))]).is_empty());
+        assert!(
+            fold(&[record("a", "ResponseComplete", Some(403)), record("b", "ResponseComplete", Some(409))]).is_empty()
+        );
         let mut dry = record("a", "ResponseComplete", Some(201));
         dry.request_uri.push_str("?fieldManager=x&dryRun=%41ll");
         assert!(fold(&[dry]).is_empty());

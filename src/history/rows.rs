@@ -138,9 +138,13 @@ pub fn binding_subjects(timeline: &RbacTimeline) -> Vec<BindingSubject> {
             subject: None,
         };
         match subjects {
-            Some(subjects) if !subjects.is_empty() => rows.extend(
-                (0..).zip(subjects.iter()).map(|(i, s)| BindingSubject { index: Some(i), subject: Some(s.clone()), ..row.clone() }),
-            ),
+            Some(subjects) if !subjects.is_empty() => {
+                rows.extend((0..).zip(subjects.iter()).map(|(i, s)| BindingSubject {
+                    index: Some(i),
+                    subject: Some(s.clone()),
+                    ..row.clone()
+                }))
+            }
             _ => rows.push(row),
         }
     }

@@ -8,7 +8,7 @@ use crate::model::rbac::{RBAC_GROUP, RbacKind};
 use crate::model::time::{Interval, Timestamp};
 
 use super::cover::Cover;
-use super::listings::{AllLists, Lists};
+use super::listings::{AllLists, List, Lists};
 use super::state::KnownSet;
 
 /// What sets are known from.
@@ -27,6 +27,20 @@ impl Sets<'_> {
         self.lists.get(&(Arc::from(RBAC_GROUP), Arc::from(kind.as_str())))
     }
 
+    /// How far the log carries a list. A list that took time which the log does not cover stands for that time alone.
+    fn reach(&self, list: &List) -> Interval {
+        let (from, to) = (list.from, list.to);
+        if self.firm(list) {
+            Interval::new(self.cover.backwards(from), self.cover.onwards(to))
+        } else {
+            Interval::new(from, to)
+        }
+    }
+
+    fn firm(&self, list: &List) -> bool {
+        list.from >= list.to || self.cover.full(list.from, list.to)
+    }
+
     /// Since when objects may have existed at `t` that no evidence names; `None` when all are known.
     pub(super) fn unknown_since(&self, kind: RbacKind, namespace: &str, t: Timestamp) -> Option<Timestamp> {
         let mut since = Timestamp::MIN;
@@ -38,7 +52,7 @@ impl Sets<'_> {
         }
         let list = self.lists(kind).and_then(|l| l.last(namespace, Timestamp::MIN, t, |l| !l.supposed));
         if let Some(list) = list {
-            let known = self.cover.onwards(list.to);
+            let known = self.reach(list).to;
             if known >= t {
                 return None;
             }
@@ -66,9 +80,10 @@ impl Sets<'_> {
             for (space, lists) in self.lists(kind).into_iter().flat_map(Lists::scopes) {
                 let set = |held, basis| KnownSet { kind, namespace: space.cloned(), held, basis };
                 known.push(set(Interval::new(self.dawn, Timestamp::MAX), Basis::Assumed));
-                let exact = lists.iter().filter(|l| !l.supposed).map(|l| {
-                    let to = self.cover.onwards(l.to).max(l.to.plus_micros(1));
-                    Interval::new(self.cover.backwards(l.from), to)
+                let partly = |l: &List| !self.firm(l) && self.cover.touches(l.from, l.to);
+                let exact = lists.iter().filter(|l| !l.supposed && !partly(l)).map(|l| {
+                    let reach = self.reach(l);
+                    Interval::new(reach.from, reach.to.max(l.to.plus_micros(1)))
                 });
                 known.extend(Cover::new(&exact.collect::<Vec<_>>()).stretches().map(|held| set(held, Basis::Observed)));
             }

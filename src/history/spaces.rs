@@ -14,7 +14,9 @@ pub(super) enum SpaceTurn {
     /// Deletion was asked for: the controller will delete what it holds.
     Going,
     /// It is gone; what it held as well, if the controller saw to it.
-    Gone { emptied: bool },
+    Gone {
+        emptied: bool,
+    },
 }
 
 /// A turn, and the request that made it.

@@ -8,7 +8,7 @@ use crate::model::time::Timestamp;
 
 use super::act::{Act, Deed};
 use super::body::Body;
-use super::know::{Before, Here, Life, Origin, State, What};
+use super::know::{Before, Here, Origin, State, What};
 use super::patching;
 
 /// The kind of the objects in hand.
@@ -34,7 +34,7 @@ pub(super) fn step(before: &Here, act: &Act, kind: &KindOf) -> Here {
 /// What was there before and goes on living: the same object, by all that is known.
 fn base<'a>(before: &'a Here, act: &Act) -> Option<&'a Arc<State>> {
     let state = before.object().filter(|_| act.deed != Deed::Create)?;
-    state.life().may_be(act.uid.as_ref(), act.created).then_some(state)
+    state.may_be(act.uid.as_ref(), act.created).then_some(state)
 }
 
 /// The base, when it is surely the same object: over a stretch without a log it may have been another one.
@@ -135,7 +135,9 @@ fn perhaps(before: &Here, act: &Act, why: &str) -> Here {
 
 fn asked_for(asked: Option<&Arc<Body>>, act: &Act, why: &Arc<str>) -> State {
     match asked {
-        Some(body) => State { resource_version: None, uid: None, ..State::whole(body, &act.origin) }.doubted(Arc::clone(why)),
+        Some(body) => {
+            State { resource_version: None, uid: None, ..State::whole(body, &act.origin) }.doubted(Arc::clone(why))
+        }
         None => State::blank(&act.origin, false, Arc::clone(why)),
     }
 }
@@ -145,14 +147,14 @@ fn asked_for(asked: Option<&Arc<Body>>, act: &Act, why: &Arc<str>) -> State {
 /// Over a stretch without a log only an equal uid proves it.
 pub(super) fn revived(here: &Here, next: &Before, since: Timestamp, covered: bool) -> Option<Here> {
     let Here::Absent(Some(prior)) = here else { return None };
-    let life = match next {
-        Before::Exists(life) => life.clone(),
-        Before::Seen(state) => Life { role_ref: None, ..state.life() },
+    let (uid, created) = match next {
+        Before::Exists(life) => (&life.uid, life.created),
+        Before::Seen(state) => (&state.uid, state.created),
         _ => return None,
     };
-    let newer = life.created.is_some_and(|c| c > since);
-    let equal = prior.trusted() && life.uid.is_some() && life.uid == prior.uid;
-    let same = equal || covered && prior.life().may_be(life.uid.as_ref(), life.created);
+    let newer = created.is_some_and(|c| c > since);
+    let equal = prior.trusted() && uid.is_some() && *uid == prior.uid;
+    let same = equal || covered && prior.may_be(uid.as_ref(), created);
     let held = State { deleting: true, held_back: None, ..State::clone(prior) };
     (same && !newer).then(|| Here::Object(Arc::new(held)))
 }
@@ -162,7 +164,7 @@ pub(super) fn clash(here: &Here, next: &Before) -> bool {
     match (here, next) {
         (Here::Object(state), Before::Absent) => state.surely && !state.deleting,
         (Here::Object(state), Before::Exists(life)) => !life.may_be(state.uid.as_ref(), state.created),
-        (Here::Object(state), Before::Seen(seen)) => !seen.life().may_be(state.uid.as_ref(), state.created),
+        (Here::Object(state), Before::Seen(seen)) => !seen.may_be(state.uid.as_ref(), state.created),
         (Here::Absent(_), Before::Exists(_) | Before::Seen(_)) => true,
         _ => false,
     }

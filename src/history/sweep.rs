@@ -9,92 +9,13 @@ use std::sync::Arc;
 
 use crate::model::time::Timestamp;
 
-use super::act::Deed;
-use super::fold::{Kindred, Run};
-use super::gather::{Bucket, Sweep};
+use super::fold::{CLOCKS_APART, Kindred, Run};
 use super::know::{Before, Here, Origin, State, What};
 use super::line::{Line, Mark, Point};
-use super::spaces::Ending;
+use super::turns::{Reaches, Turn};
 
 /// Selectors are tried on objects at most this often for one kind and namespace.
 const TRIALS: usize = 5_000_000;
-
-/// A request that may have deleted many.
-#[derive(Clone, Debug)]
-pub(super) struct Turn {
-    /// It can have deleted from here on; what came to be after that may have escaped it.
-    pub(super) begun: Timestamp,
-    pub(super) when: Timestamp,
-    pub(super) reach: Reaches,
-    /// Until when objects in its reach may have existed that no evidence names; `None` when there can be none.
-    pub(super) unseen_until: Option<Timestamp>,
-    pub(super) origin: Arc<Origin>,
-}
-
-/// What a turn has in its reach.
-#[derive(Clone, Debug)]
-pub(super) enum Reaches {
-    Selected(Box<Sweep>),
-    /// All, surely.
-    All,
-    /// All, and what is still there when it comes was not there before: it is not in the response's list.
-    Emptied,
-    /// All, perhaps: a namespace is going, or went, without the log showing what became of what it held.
-    Perhaps(&'static str),
-}
-
-/// The turns that concern a bucket, in order.
-pub(super) fn turns(bucket: &Bucket, endings: &[Ending]) -> Vec<Turn> {
-    let mut turns: Vec<Turn> = Vec::new();
-    for sweep in &bucket.sweeps {
-        let all = sweep.select.all() && sweep.open.is_none();
-        let reach = match (all, sweep.listed) {
-            (true, true) => Reaches::Emptied,
-            (true, false) => Reaches::All,
-            (false, _) => Reaches::Selected(Box::new(sweep.clone())),
-        };
-        let unseen_until = Some(sweep.when).filter(|_| sweep.select.only_name().is_none() && !sweep.listed);
-        turns.push(Turn { begun: sweep.begun, when: sweep.when, reach, unseen_until, origin: Arc::clone(&sweep.origin) });
-    }
-    for ending in endings {
-        end_of_space(&mut turns, ending, is_emptied(bucket, ending));
-    }
-    turns.sort_by(|a, b| (a.when, &a.origin.from).cmp(&(b.when, &b.origin.from)));
-    turns
-}
-
-fn end_of_space(turns: &mut Vec<Turn>, ending: &Ending, emptied: bool) {
-    let by_controller = ending.gone.as_ref().is_some_and(|(_, by_controller)| *by_controller);
-    let sure = emptied || by_controller;
-    // What is gone for sure is gone by then; anything else may last until a list shows that it does not.
-    let until = ending.gone.as_ref().map(|(gone, _)| gone.when).filter(|_| sure).unwrap_or(Timestamp::MAX);
-    if let Some(going) = ending.going.as_ref().filter(|_| !emptied) {
-        turns.push(Turn {
-            begun: going.begun,
-            when: going.when,
-            reach: Reaches::Perhaps("its namespace was being deleted"),
-            unseen_until: Some(until),
-            origin: Arc::clone(&going.origin),
-        });
-    }
-    if let Some((gone, _)) = &ending.gone {
-        let why = "its namespace was removed without the log showing that it was emptied";
-        turns.push(Turn {
-            begun: gone.when,
-            when: gone.when,
-            reach: if sure { Reaches::All } else { Reaches::Perhaps(why) },
-            unseen_until: Some(until).filter(|_| ending.going.is_none()),
-            origin: Arc::clone(&gone.origin),
-        });
-    }
-}
-
-/// Whether the log shows the controller (or anybody) empty the bucket while its namespace was going.
-fn is_emptied(bucket: &Bucket, ending: &Ending) -> bool {
-    let from = ending.going.as_ref().map_or(Timestamp::MIN, |g| g.begun);
-    let to = ending.gone.as_ref().map_or(Timestamp::MAX, |(g, _)| g.when);
-    ending.going.is_some() && bucket.emptied.iter().any(|t| from <= *t && *t <= to)
-}
 
 struct Walk<'a> {
     kin: Kindred<'a>,
@@ -140,39 +61,6 @@ pub(super) fn fold(mut lines: Vec<Line>, turns: &[Turn], start: impl Fn(&Line) -
     walk.finish()
 }
 
-/// Takes out deletions in doubt that later evidence of the same life proves not to have been carried out.
-pub(super) fn acquit(line: &mut Line, run: Run, kin: Kindred<'_>) {
-    let mut kept: Vec<Point> = Vec::with_capacity(line.points.len());
-    let before = line.points.len();
-    for (point, after) in line.points.drain(..).zip(&line.after).rev() {
-        if !survived(&point, after, kept.last(), kin) {
-            kept.push(point);
-        }
-    }
-    kept.reverse();
-    line.points = kept;
-    if line.points.len() < before {
-        refold(line, run, kin);
-    }
-}
-
-fn survived(point: &Point, after: &Here, next: Option<&Point>, kin: Kindred<'_>) -> bool {
-    let doubted = match &point.mark {
-        Mark::Swept { .. } => true,
-        Mark::Act(act) => act.open.is_some() && matches!(act.deed, Deed::Delete | Deed::Mark | Deed::Drop),
-        Mark::Seen(_) | Mark::Unseen(_) => false,
-    };
-    let (Here::Object(state), Some(next), true) = (after, next, doubted) else { return false };
-    let life = match next.before() {
-        Before::Exists(life) => life,
-        Before::Seen(seen) => seen.life(),
-        Before::Nothing | Before::Perhaps | Before::Absent => return false,
-    };
-    let same = life.uid.is_some() && life.uid == state.uid;
-    let newer = life.created.is_some_and(|c| c > point.hi);
-    same || !newer && kin.cover.full(point.hi, next.lo) && life.may_be(state.uid.as_ref(), state.created)
-}
-
 /// Computes again what is known after each point of one line.
 pub(super) fn refold(line: &mut Line, mut run: Run, kin: Kindred<'_>) {
     line.after.clear();
@@ -194,7 +82,8 @@ impl Walk<'_> {
     fn point(&mut self, i: usize, point: Point) {
         let first = self.points.get(i).is_some_and(Vec::is_empty);
         let nothing = self.runs.get(i).is_some_and(|r| matches!(r.here, Here::Nothing));
-        if let Some((when, origin)) = self.cleared.clone().filter(|_| first && nothing) {
+        let older = |when: Timestamp| matches!(point.before(), Before::Seen(s) if s.created.is_some_and(|c| c < when));
+        if let Some((when, origin)) = self.cleared.clone().filter(|(t, _)| first && nothing && !older(*t)) {
             let mark = Mark::Swept { before: Before::Nothing, after: Here::Absent(None), origin };
             self.put(i, Point { lo: when, hi: when, mark });
         }
@@ -227,7 +116,8 @@ impl Walk<'_> {
     }
 
     fn put(&mut self, i: usize, point: Point) {
-        let (Some(line), Some(run), Some(points)) = (self.lines.get_mut(i), self.runs.get_mut(i), self.points.get_mut(i))
+        let (Some(line), Some(run), Some(points)) =
+            (self.lines.get_mut(i), self.runs.get_mut(i), self.points.get_mut(i))
         else {
             return;
         };
@@ -268,10 +158,15 @@ impl Walk<'_> {
         let name = line.key.name.clone();
         let listed = matches!(turn.reach, Reaches::Emptied);
         let escaped = run.at >= turn.begun && (turn.begun < turn.when || listed);
+        // It is known to be there, and the list lacks it: within what clocks may differ it can have come after.
+        let after = listed && here.object().is_some_and(|s| s.surely && s.trusted());
+        let escaped = escaped || after && turn.when <= run.at.plus_micros(CLOCKS_APART);
         let verdict = self.verdict(&name, here.object(), turn).filter(|taken| !taken || !escaped);
         let (before, after) = match (verdict, here) {
             (Some(false), _) => return,
-            (Some(true), Here::Object(_)) if matches!(turn.reach, Reaches::Emptied) => (Before::Absent, Here::Absent(None)),
+            (Some(true), Here::Object(_)) if matches!(turn.reach, Reaches::Emptied) => {
+                (Before::Absent, Here::Absent(None))
+            }
             (Some(true), Here::Object(state)) => (Before::Nothing, taken(&state, turn)),
             (Some(true), Here::Nothing) => (Before::Perhaps, Here::Absent(None)),
             (None, Here::Object(state)) if state.surely => (Before::Nothing, doubted(&state, turn)),
@@ -294,7 +189,7 @@ impl Walk<'_> {
                     What::Whole(body) => body.labels(),
                     What::Parts(_) => None,
                 });
-                sweep.select.takes(name, labels.as_ref()).filter(|taken| !taken || sweep.open.is_none())
+                sweep.select.takes(name, labels).filter(|taken| !taken || sweep.open.is_none())
             }
         }
     }
@@ -329,7 +224,9 @@ fn taken(state: &Arc<State>, turn: &Turn) -> Here {
 fn doubted(state: &Arc<State>, turn: &Turn) -> Here {
     let why = match &turn.reach {
         Reaches::Perhaps(why) => format!("{}: {why}", turn.origin),
-        Reaches::Selected(sweep) if sweep.open.is_some() => format!("{}: {}", turn.origin, sweep.open.unwrap_or_default()),
+        Reaches::Selected(sweep) if sweep.open.is_some() => {
+            format!("{}: {}", turn.origin, sweep.open.unwrap_or_default())
+        }
         _ => format!("{} may have taken it: its selectors cannot be weighed against what is known", turn.origin),
     };
     Here::Object(Arc::new(state.questioned(&turn.origin, why)))

@@ -1,5 +1,13 @@
 //! A small simulated cluster that remembers the truth, and the evidence that it leaves behind.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::expect_used
+)]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -70,7 +78,8 @@ pub fn ask(timeline: &RbacTimeline, key: &ObjectKey, t: Timestamp) -> Answer {
     let kind = RbacKind::from_kind(&key.kind).unwrap();
     let mut found = None;
     let mut ghost = false;
-    for role in timeline.roles.iter().filter(|v| v.kind == kind && *v.namespace == key.namespace && v.held.contains(t)) {
+    for role in timeline.roles.iter().filter(|v| v.kind == kind && *v.namespace == key.namespace && v.held.contains(t))
+    {
         ghost |= role.name.contains('?');
         if *role.name == key.name {
             assert!(found.is_none(), "versions overlap");
@@ -81,12 +90,15 @@ pub fn ask(timeline: &RbacTimeline, key: &ObjectKey, t: Timestamp) -> Answer {
             });
         }
     }
-    for b in timeline.bindings.iter().filter(|v| v.kind == kind && *v.namespace == key.namespace && v.held.contains(t)) {
+    for b in timeline.bindings.iter().filter(|v| v.kind == kind && *v.namespace == key.namespace && v.held.contains(t))
+    {
         ghost |= b.name.contains('?');
         if *b.name == key.name {
             assert!(found.is_none(), "versions overlap");
             found = Some(match &b.state {
-                BindingState::Known { role_ref, subjects } => Answer::Present(json!([role_ref.name, subjects.to_vec()]), b.basis),
+                BindingState::Known { role_ref, subjects } => {
+                    Answer::Present(json!([role_ref.name, subjects.to_vec()]), b.basis)
+                }
                 BindingState::Maybe { role_ref, subjects, .. } => {
                     Answer::Maybe(json!(role_ref.name), subjects.as_ref().map_or(Value::Null, |s| json!(s.to_vec())))
                 }
@@ -156,7 +168,7 @@ impl Sim {
         self
     }
 
-    fn set(&mut self, key: &ObjectKey, body: Option<Value>) {
+    pub fn set(&mut self, key: &ObjectKey, body: Option<Value>) {
         match &body {
             Some(body) => self.objects.insert(key.clone(), body.clone()),
             None => self.objects.remove(key),
@@ -165,7 +177,7 @@ impl Sim {
         self.truth.entry(key.clone()).or_default().push((t, body));
     }
 
-    fn change(&mut self, verb: &str, key: &ObjectKey, code: i32) -> Change {
+    pub fn change(&mut self, verb: &str, key: &ObjectKey, code: i32) -> Change {
         self.audit += 1;
         let resource = match RbacKind::from_kind(&key.kind) {
             Some(kind) => kind.resource().to_owned(),
@@ -193,11 +205,14 @@ impl Sim {
         }
     }
 
-    fn stamp(&mut self, key: &ObjectKey, mut body: Value, old: Option<&Value>) -> Value {
+    pub fn stamp(&mut self, key: &ObjectKey, mut body: Value, old: Option<&Value>) -> Value {
         self.revision += 1;
         let object = body.as_object_mut().unwrap();
         object.insert("kind".into(), json!(key.kind));
-        object.insert("apiVersion".into(), json!(if key.group.is_empty() { "v1".into() } else { format!("{}/v1", key.group) }));
+        object.insert(
+            "apiVersion".into(),
+            json!(if key.group.is_empty() { "v1".into() } else { format!("{}/v1", key.group) }),
+        );
         if object.get("metadata").is_none() {
             object.insert("metadata".into(), json!({}));
         }
@@ -458,14 +473,20 @@ pub fn show(history: &History, key: &ObjectKey) -> Vec<String> {
         Timestamp::MAX => "+".to_owned(),
         t => {
             let micros = t.as_micros() - BASE;
-            if micros % 1000 == 0 { format!("{}", micros / 1000) } else { format!("{}.{:03}", micros / 1000, micros % 1000) }
+            if micros % 1000 == 0 {
+                format!("{}", micros / 1000)
+            } else {
+                format!("{}.{:03}", micros / 1000, micros % 1000)
+            }
         }
     };
     let mut lines = Vec::new();
     for v in history.versions.iter().filter(|v| v.key == *key) {
         let what = match &v.presence {
             Presence::Present(body) => short(body, false),
-            Presence::Partial { existed, known, .. } => format!("{}{}", if *existed { "part " } else { "maybe " }, short(known, true)),
+            Presence::Partial { existed, known, .. } => {
+                format!("{}{}", if *existed { "part " } else { "maybe " }, short(known, true))
+            }
             Presence::Unknown(_) => "?".into(),
         };
         lines.push(format!("{}..{} {} {}", time(v.held.from), time(v.held.to), v.basis, what));
