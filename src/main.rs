@@ -35,6 +35,8 @@ fn message(error: &anyhow::Error) -> String {
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         cause.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
-            || cause.downcast_ref::<kubesleuth::render::RenderError>().is_some_and(kubesleuth::render::RenderError::is_broken_pipe)
+            || cause
+                .downcast_ref::<kubesleuth::render::RenderError>()
+                .is_some_and(kubesleuth::render::RenderError::is_broken_pipe)
     })
 }

@@ -58,7 +58,8 @@ pub(super) fn decide(authorizer: &Authorizer, review: &AccessReview, at: Timesta
     Decision {
         allowed: None,
         basis: Basis::Unknown,
-        reason: "RBAC does not allow it, but the Node authorizer, which decides by the pods of the node, may have".to_owned(),
+        reason: "RBAC does not allow it, but the Node authorizer, which decides by the pods of the node, may have"
+            .to_owned(),
         via: Vec::new(),
     }
 }

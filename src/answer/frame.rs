@@ -9,8 +9,11 @@ use crate::model::time::Timestamp;
 
 /// The rows of a frame, all columns shown.
 pub fn answer(question: Vec<(&'static str, Value)>, data: &DataFrame) -> Answer {
-    let columns: Vec<AnswerColumn> =
-        data.get_column_names().iter().map(|n| AnswerColumn { name: Cow::Owned(n.to_string()), narrow: true }).collect();
+    let columns: Vec<AnswerColumn> = data
+        .get_column_names()
+        .iter()
+        .map(|n| AnswerColumn { name: Cow::Owned(n.to_string()), narrow: true })
+        .collect();
     let series: Vec<&Series> = data.get_columns().iter().map(Column::as_materialized_series).collect();
     let rows: Vec<Vec<Value>> = (0..data.height())
         .map(|row| series.iter().map(|s| s.get(row).map_or(Value::Null, |v| value(&v))).collect())

@@ -249,12 +249,17 @@ fn role_rules(batches: &[RecordBatch], names: &mut Names, standing: &mut Standin
     Ok(found)
 }
 
-fn binding_subjects(batches: &[RecordBatch], names: &mut Names, standing: &mut Standing) -> Result<Vec<BindingSubject>, CaseError> {
+fn binding_subjects(
+    batches: &[RecordBatch],
+    names: &mut Names,
+    standing: &mut Standing,
+) -> Result<Vec<BindingSubject>, CaseError> {
     let mut found = Vec::new();
     for batch in batches.iter().map(Batch) {
         let versions = Versions::of(&batch)?;
         let (place, all_known) = (batch.int32("subject_index")?, batch.flag("subjects_known")?);
-        let (role_group, role_kind, role_name) = (batch.text("role_api_group")?, batch.text("role_kind")?, batch.text("role_name")?);
+        let (role_group, role_kind, role_name) =
+            (batch.text("role_api_group")?, batch.text("role_kind")?, batch.text("role_name")?);
         let (kind, group) = (batch.text("subject_kind")?, batch.text("subject_api_group")?);
         let (namespace, name) = (batch.text("subject_namespace")?, batch.text("subject_name")?);
         let owned = |c: &StringArray, row: usize| text_at(c, row).unwrap_or_default().to_owned();
@@ -273,7 +278,10 @@ fn binding_subjects(batches: &[RecordBatch], names: &mut Names, standing: &mut S
                 namespace: owned(namespace, row),
             });
             if let Some(subject) = &subject {
-                standing.subjects.insert((object(&of), SubjectRef::resolve(subject, if of.kind.namespaced() { &of.namespace } else { "" })), versions.stands(row));
+                standing.subjects.insert(
+                    (object(&of), SubjectRef::resolve(subject, if of.kind.namespaced() { &of.namespace } else { "" })),
+                    versions.stands(row),
+                );
             }
             found.push(BindingSubject { subjects_known: all_known.value(row), of, role_ref, index, subject });
         }

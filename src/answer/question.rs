@@ -7,9 +7,30 @@ use crate::model::review::{Action, ResourceTarget, Target};
 
 /// Subresources that the API has; `pods/exec` is one, `pods/web-0` is a name.
 const SUBRESOURCES: [&str; 24] = [
-    "approval", "attach", "binding", "checkpoint", "configz", "ephemeralcontainers", "eviction", "exec", "finalize",
-    "healthz", "log", "metrics", "portforward", "proxy", "resize", "rollback", "scale", "spec", "stats", "status",
-    "token", "nodeclient", "selfnodeclient", "pods",
+    "approval",
+    "attach",
+    "binding",
+    "checkpoint",
+    "configz",
+    "ephemeralcontainers",
+    "eviction",
+    "exec",
+    "finalize",
+    "healthz",
+    "log",
+    "metrics",
+    "portforward",
+    "proxy",
+    "resize",
+    "rollback",
+    "scale",
+    "spec",
+    "stats",
+    "status",
+    "token",
+    "nodeclient",
+    "selfnodeclient",
+    "pods",
 ];
 
 /// What was typed.
@@ -80,9 +101,12 @@ pub fn understand(typed: &Typed, catalogue: &Catalogue) -> Result<Question, Ques
     let mut notes: Vec<String> = resolved.note.clone().into_iter().collect();
     let (mut name, mut subresource) = (typed.name.clone(), typed.subresource.clone());
     if let Some(second) = second.filter(|s| !s.is_empty()) {
-        let known = SUBRESOURCES.contains(&second) || catalogue.subresources(&resolved.group, &resolved.resource).any(|s| s == second);
+        let known = SUBRESOURCES.contains(&second)
+            || catalogue.subresources(&resolved.group, &resolved.resource).any(|s| s == second);
         if known && subresource.is_none() && resolved.resource != "*" {
-            notes.push(format!("`{second}` is taken as the subresource; for an object of that name ask with --name {second}"));
+            notes.push(format!(
+                "`{second}` is taken as the subresource; for an object of that name ask with --name {second}"
+            ));
             subresource = Some(second.to_owned());
         } else if name.is_some() {
             return Err(QuestionError::Twice { typed: typed.target.clone(), what: "an object" });
@@ -120,10 +144,14 @@ fn place(typed: &Typed, resolved: &Resolved, name: Option<&str>, notes: &mut Vec
     let cluster_scoped = resolved.namespaced == Some(false);
     if cluster_scoped {
         if let Some(ns) = &typed.namespace {
-            notes.push(format!("{} are cluster-scoped: namespace `{ns}` is not part of the request", resolved.resource));
+            notes
+                .push(format!("{} are cluster-scoped: namespace `{ns}` is not part of the request", resolved.resource));
         }
         // A request for one Namespace object carries its name as its namespace.
-        if resolved.group.is_empty() && resolved.resource == "namespaces" && let Some(name) = name {
+        if resolved.group.is_empty()
+            && resolved.resource == "namespaces"
+            && let Some(name) = name
+        {
             return (name.to_owned(), Scope::Namespace(name.to_owned()));
         }
         return (String::new(), Scope::Cluster);
@@ -162,7 +190,12 @@ mod tests {
     use super::*;
 
     fn ask(target: &str, namespace: Option<&str>) -> (ResourceTarget, Scope, bool) {
-        let typed = Typed { verb: "get".into(), target: target.into(), namespace: namespace.map(str::to_owned), ..Default::default() };
+        let typed = Typed {
+            verb: "get".into(),
+            target: target.into(),
+            namespace: namespace.map(str::to_owned),
+            ..Default::default()
+        };
         let q = understand(&typed, &Catalogue::new()).unwrap();
         match q.action.target {
             Target::Resource(r) => (r, q.scope, q.cluster_scoped),
@@ -174,7 +207,11 @@ mod tests {
     fn people_type_resources_in_many_ways() {
         for typed in ["deploy", "deployment", "deployments", "Deployment", "deployments.apps", "deploy.apps"] {
             let (r, _, _) = ask(typed, Some("web"));
-            assert_eq!((r.group.as_str(), r.resource.as_str(), r.namespace.as_str()), ("apps", "deployments", "web"), "{typed}");
+            assert_eq!(
+                (r.group.as_str(), r.resource.as_str(), r.namespace.as_str()),
+                ("apps", "deployments", "web"),
+                "{typed}"
+            );
         }
         assert_eq!(ask("crb", None).0.resource, "clusterrolebindings");
         assert_eq!(ask("po/exec", None).0.subresource, "exec");

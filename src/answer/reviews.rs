@@ -85,7 +85,12 @@ struct LineOut<'a> {
 ///
 /// # Errors
 /// When reading or writing fails. A broken line is answered with `null` and counted.
-pub fn run(authorizer: &Authorizer, input: &mut dyn BufRead, default_at: Timestamp, out: &mut dyn Write) -> io::Result<Tally> {
+pub fn run(
+    authorizer: &Authorizer,
+    input: &mut dyn BufRead,
+    default_at: Timestamp,
+    out: &mut dyn Write,
+) -> io::Result<Tally> {
     let mut tally = Tally::default();
     let mut number = 0_u64;
     loop {
@@ -134,7 +139,8 @@ fn answer_line(authorizer: &Authorizer, number: u64, line: &[u8], default_at: Ti
         Err(why) => {
             let reason = format!("line {number} is no access review: {why}");
             let at = default_at.to_string();
-            let out = LineOut { spec: None, at: &at, allowed: None, basis: "unknown", reason: &reason, via: Vec::new() };
+            let out =
+                LineOut { spec: None, at: &at, allowed: None, basis: "unknown", reason: &reason, via: Vec::new() };
             (to_line(&out), Outcome::Broken)
         }
     }
@@ -175,9 +181,13 @@ fn read_line(line: &[u8], default_at: Timestamp) -> Result<Asked<'_>, String> {
                 name: r.name.unwrap_or_default(),
             }),
         },
-        (None, Some(n)) => Action { verb: n.verb.unwrap_or_default(), target: Target::NonResource { path: n.path.unwrap_or_default() } },
+        (None, Some(n)) => Action {
+            verb: n.verb.unwrap_or_default(),
+            target: Target::NonResource { path: n.path.unwrap_or_default() },
+        },
         _ => return Err("expected exactly one of resourceAttributes and nonResourceAttributes".to_owned()),
     };
-    let review = AccessReview { user: parsed.user.unwrap_or_default(), groups: parsed.groups.unwrap_or_default(), action };
+    let review =
+        AccessReview { user: parsed.user.unwrap_or_default(), groups: parsed.groups.unwrap_or_default(), action };
     Ok(Asked { spec, review, at, at_text })
 }

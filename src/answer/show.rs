@@ -40,7 +40,9 @@ pub enum ShowError {
     #[error(transparent)]
     Case(#[from] CaseError),
     /// The evidence file is not where it was.
-    #[error("the record lies in `{path}` (SHA-256 {sha256}), which is not there any more: say where the evidence is now with --evidence PATH")]
+    #[error(
+        "the record lies in `{path}` (SHA-256 {sha256}), which is not there any more: say where the evidence is now with --evidence PATH"
+    )]
     Gone {
         /// Where it was.
         path: String,
@@ -48,7 +50,9 @@ pub enum ShowError {
         sha256: String,
     },
     /// The evidence file is another one now.
-    #[error("`{path}` has changed since it was imported: expected SHA-256 {expected}, found {found}; nothing is shown from it: give the original with --evidence PATH")]
+    #[error(
+        "`{path}` has changed since it was imported: expected SHA-256 {expected}, found {found}; nothing is shown from it: give the original with --evidence PATH"
+    )]
     Changed {
         /// The file.
         path: String,
@@ -77,7 +81,10 @@ pub enum ShowError {
 pub fn locate(case: &Case, wanted: &str) -> Result<Vec<Location>, CaseError> {
     let by_id = places(case.table(&events::TABLE, None)?.filter(col("audit_id").eq(lit(wanted))), "events")?;
     let mut found = by_id;
-    if found.is_empty() && let Some((source, line)) = wanted.rsplit_once(':') && let Ok(line) = line.parse::<i64>() {
+    if found.is_empty()
+        && let Some((source, line)) = wanted.rsplit_once(':')
+        && let Ok(line) = line.parse::<i64>()
+    {
         for table in [&events::TABLE, &rejects::TABLE, &sightings::SIGHTINGS] {
             let here = col("source_id").eq(lit(source)).and(col("line").eq(lit(line)));
             found.extend(places(case.table(table, None)?.filter(here), table.name)?);
@@ -97,10 +104,18 @@ fn places(lazy: LazyFrame, table: &str) -> Result<Vec<(String, u64, u64, u64)>, 
         .with_column(col("source_id").str().len_bytes().alias("width"))
         .sort(["width", "source_id", "offset"], SortMultipleOptions::default());
     let frame = Frame::collect(lazy, table)?;
-    let (source, offset, line, length) = (frame.text("source_id")?, frame.int("offset")?, frame.int("line")?, frame.int("length")?);
+    let (source, offset, line, length) =
+        (frame.text("source_id")?, frame.int("offset")?, frame.int("line")?, frame.int("length")?);
     let number = |c: &Int64Chunked, row| c.get(row).and_then(|n| u64::try_from(n).ok()).unwrap_or_default();
     Ok((0..frame.height())
-        .map(|row| (source.get(row).unwrap_or_default().to_owned(), number(offset, row), number(line, row), number(length, row)))
+        .map(|row| {
+            (
+                source.get(row).unwrap_or_default().to_owned(),
+                number(offset, row),
+                number(line, row),
+                number(length, row),
+            )
+        })
         .collect())
 }
 

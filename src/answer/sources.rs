@@ -7,8 +7,19 @@ use crate::case::{Case, CaseError};
 use crate::tables;
 
 /// Columns of `sources` shown in narrow tables.
-const NARROW: [&str; 11] =
-    ["source_id", "path", "format", "records", "rows", "duplicates", "rejects", "skipped", "first_time", "last_time", "warnings"];
+const NARROW: [&str; 11] = [
+    "source_id",
+    "path",
+    "format",
+    "records",
+    "rows",
+    "duplicates",
+    "rejects",
+    "skipped",
+    "first_time",
+    "last_time",
+    "warnings",
+];
 
 /// Every evidence file of the case, with its counts.
 ///

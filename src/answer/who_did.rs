@@ -116,13 +116,28 @@ fn once(lazy: LazyFrame) -> LazyFrame {
     // Without an audit ID nothing ties stages together: the record stands for itself.
     let own = concat_str([col("source_id"), col("offset").cast(DataType::String)], ":", true);
     let key = when(col("audit_id").is_null()).then(own).otherwise(lit(NULL).cast(DataType::String)).alias("__own");
-    let parts = ["audit_id", "__own", "component", "request_received_timestamp", "user_username", "verb", "request_uri"];
+    let parts =
+        ["audit_id", "__own", "component", "request_received_timestamp", "user_username", "verb", "request_uri"];
     let last = |name: &str| col(name).sort_by([col("__rank")], SortMultipleOptions::default()).last();
     let kept = [
-        "stage_timestamp", "impersonated_user_username", "object_ref_resource", "object_ref_subresource",
-        "object_ref_namespace", "object_ref_name", "object_ref_api_group", "response_status_code",
-        "authorization_decision", "authorization_reason", "source_ips", "user_agent", "level", "stage",
-        "user_credential_id", "source_id", "offset", "line",
+        "stage_timestamp",
+        "impersonated_user_username",
+        "object_ref_resource",
+        "object_ref_subresource",
+        "object_ref_namespace",
+        "object_ref_name",
+        "object_ref_api_group",
+        "response_status_code",
+        "authorization_decision",
+        "authorization_reason",
+        "source_ips",
+        "user_agent",
+        "level",
+        "stage",
+        "user_credential_id",
+        "source_id",
+        "offset",
+        "line",
     ];
     let mut aggregates: Vec<Expr> = kept.iter().map(|n| last(n)).collect();
     aggregates.push(len().cast(DataType::Int64).alias("stages"));
@@ -135,9 +150,11 @@ fn once(lazy: LazyFrame) -> LazyFrame {
 fn rows(frame: &Frame) -> Result<Vec<Vec<Value>>, CaseError> {
     let text = |name: &str| frame.text(name);
     let (user, verb, resource) = (text("user_username")?, text("verb")?, text("object_ref_resource")?);
-    let (namespace, name, sub) = (text("object_ref_namespace")?, text("object_ref_name")?, text("object_ref_subresource")?);
+    let (namespace, name, sub) =
+        (text("object_ref_namespace")?, text("object_ref_name")?, text("object_ref_subresource")?);
     let (group, other, id) = (text("object_ref_api_group")?, text("impersonated_user_username")?, text("audit_id")?);
-    let (decision, reason, agent) = (text("authorization_decision")?, text("authorization_reason")?, text("user_agent")?);
+    let (decision, reason, agent) =
+        (text("authorization_decision")?, text("authorization_reason")?, text("user_agent")?);
     let (uri, level, stage) = (text("request_uri")?, text("level")?, text("stage")?);
     let (credential, source) = (text("user_credential_id")?, text("source_id")?);
     let (time, code) = (frame.time("time")?, frame.int32("response_status_code")?);
@@ -194,7 +211,8 @@ fn predicate(f: &Filter) -> Expr {
     let mut all = lit(true);
     let mut and = |e: Expr| all = all.clone().and(e.fill_null(lit(false)));
     if let Some(within) = f.within {
-        let time = |t: Timestamp| lit(t.as_micros()).cast(DataType::Datetime(TimeUnit::Microseconds, Some("UTC".into())));
+        let time =
+            |t: Timestamp| lit(t.as_micros()).cast(DataType::Datetime(TimeUnit::Microseconds, Some("UTC".into())));
         // The hive date narrows the files, the time the rows.
         let filed = col("stage_timestamp").fill_null(col("request_received_timestamp"));
         if within.from != Timestamp::MIN {
@@ -265,7 +283,10 @@ fn describe(f: &Filter) -> Vec<(&'static str, Value)> {
     add("uri", text(&f.uri));
     add("source_ip", text(&f.source_ip));
     add("user_agent", text(&f.user_agent));
-    add("codes", (!f.codes.is_empty()).then(|| Value::List(f.codes.iter().map(|c| Value::Int(i64::from(*c))).collect())));
+    add(
+        "codes",
+        (!f.codes.is_empty()).then(|| Value::List(f.codes.iter().map(|c| Value::Int(i64::from(*c))).collect())),
+    );
     add("denied", f.denied.then_some(Value::Bool(true)));
     add("changes", f.changes.then_some(Value::Bool(true)));
     add("credential", text(&f.credential));

@@ -126,7 +126,9 @@ impl Grants<'_> {
             self.join(binding, &more, &mut rows);
         }
         merge_wherever(&mut rows);
-        rows.sort_by(|a, b| (&a.role, a.rule.index(), a.held, a.rule.rule()).cmp(&(&b.role, b.rule.index(), b.held, b.rule.rule())));
+        rows.sort_by(|a, b| {
+            (&a.role, a.rule.index(), a.held, a.rule.rule()).cmp(&(&b.role, b.rule.index(), b.held, b.rule.rule()))
+        });
         self.ready = rows.into_iter();
         true
     }
@@ -156,9 +158,7 @@ impl Grants<'_> {
 
 /// Makes one of neighbours in time that say the same.
 fn merge_wherever(rows: &mut Vec<Grant>) {
-    rows.sort_by(|a, b| {
-        (&a.role, a.rule.rule(), a.basis, a.held).cmp(&(&b.role, b.rule.rule(), b.basis, b.held))
-    });
+    rows.sort_by(|a, b| (&a.role, a.rule.rule(), a.basis, a.held).cmp(&(&b.role, b.rule.rule(), b.basis, b.held)));
     rows.dedup_by(|next, last| {
         let one = next.held.from <= last.held.to && last.same_but_for_time(next);
         if one {

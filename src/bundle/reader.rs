@@ -34,7 +34,8 @@ impl Bundle {
         if metadata.is_dir() {
             let record = |name| File::open(path.join(name)).ok();
             return path.join(BAGIT_FILE).is_file()
-                || path.join(PAYLOAD).is_dir() && tells_a_bag(path.join(MANIFEST_FILE).is_file(), record(COLLECTION_FILE));
+                || path.join(PAYLOAD).is_dir()
+                    && tells_a_bag(path.join(MANIFEST_FILE).is_file(), record(COLLECTION_FILE));
         }
         metadata.is_file() && looks_like_tar(path) && Inventory::read(path).is_ok_and(|i| is_bag(&i))
     }

@@ -81,7 +81,8 @@ impl Manifest {
     /// When the file cannot be read or is no manifest.
     pub fn read(path: &Path) -> Result<Self, CaseError> {
         let text = fs::read_to_string(path).map_err(|e| CaseError::io(path, e))?;
-        let damaged = |e: serde_json::Error| CaseError::Manifest { path: path.display().to_string(), reason: e.to_string() };
+        let damaged =
+            |e: serde_json::Error| CaseError::Manifest { path: path.display().to_string(), reason: e.to_string() };
         let version: VersionOnly = serde_json::from_str(&text).map_err(damaged)?;
         if version.schema_version > SchemaVersion::CURRENT {
             return Ok(Self { schema_version: version.schema_version, ..Self::new() });

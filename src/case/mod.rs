@@ -78,7 +78,9 @@ pub enum CaseError {
         source: io::Error,
     },
     /// A table cannot be read.
-    #[error("table `{table}` cannot be read: {reason}; the case may be damaged: import the evidence again into a new case")]
+    #[error(
+        "table `{table}` cannot be read: {reason}; the case may be damaged: import the evidence again into a new case"
+    )]
     Table {
         /// The table.
         table: String,

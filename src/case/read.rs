@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use polars::prelude::*;
 use polars::io::HiveOptions;
+use polars::prelude::*;
 use polars::sql::SQLContext;
 
 use super::count_rows::count_once;
 use super::{Case, CaseError};
-use crate::tables::schema::{ColumnType, Table};
 use crate::tables;
+use crate::tables::schema::{ColumnType, Table};
 
 impl Case {
     /// A table as a LazyFrame, with the partition column `cluster` (and `date`).
@@ -54,10 +54,9 @@ impl Case {
         for table in tables::ALL {
             context.register(table.name, self.table(table, None)?);
         }
-        context
-            .execute(query)
-            .and_then(|frame| count_once(frame).collect())
-            .map_err(|e| CaseError::Query(format!("the query failed: {e}; `kubesleuth tables` lists tables and columns")))
+        context.execute(query).and_then(|frame| count_once(frame).collect()).map_err(|e| {
+            CaseError::Query(format!("the query failed: {e}; `kubesleuth tables` lists tables and columns"))
+        })
     }
 }
 

@@ -4,7 +4,10 @@
 use std::fs::File;
 use std::path::Path;
 
-use arrow::array::{Array as _, ArrayRef, AsArray, BooleanArray, Int32Array, ListArray, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::array::{
+    Array as _, ArrayRef, AsArray, BooleanArray, Int32Array, ListArray, RecordBatch, StringArray,
+    TimestampMicrosecondArray,
+};
 use arrow::compute::kernels::boolean::{and, or};
 use arrow::compute::{is_null, kernels::cmp};
 use arrow::datatypes::{Int32Type, TimestampMicrosecondType};
@@ -56,7 +59,9 @@ fn holds_at(batch: &RecordBatch, at: Timestamp) -> Result<BooleanArray, ArrowErr
     let instant = TimestampMicrosecondArray::new_scalar(at.as_micros());
     let column = |name: &str| {
         let found = batch.column_by_name(name).and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
-        found.map(|c| c.clone().with_timezone_opt(None::<&str>)).ok_or_else(|| ArrowError::SchemaError(format!("no time column `{name}`")))
+        found
+            .map(|c| c.clone().with_timezone_opt(None::<&str>))
+            .ok_or_else(|| ArrowError::SchemaError(format!("no time column `{name}`")))
     };
     let (from, to) = (column("valid_from")?, column("valid_to")?);
     let begun = or(&is_null(&from)?, &no_nulls(&cmp::lt_eq(&from, &instant)?))?;
@@ -74,7 +79,10 @@ pub struct Batch<'b>(pub &'b RecordBatch);
 impl<'b> Batch<'b> {
     fn column<T>(&self, name: &str, cast: impl Fn(&'b ArrayRef) -> Option<&'b T>) -> Result<&'b T, CaseError> {
         let found = self.0.column_by_name(name).and_then(cast);
-        found.ok_or_else(|| CaseError::Table { table: format!("column `{name}`"), reason: "missing, or of another type".to_owned() })
+        found.ok_or_else(|| CaseError::Table {
+            table: format!("column `{name}`"),
+            reason: "missing, or of another type".to_owned(),
+        })
     }
 
     /// A text column.

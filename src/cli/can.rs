@@ -66,7 +66,12 @@ impl Args {
     }
 }
 
-fn run_reviews(authorizer: &crate::authz::Authorizer, file: &Path, at: crate::model::time::Timestamp, quiet: bool) -> anyhow::Result<u8> {
+fn run_reviews(
+    authorizer: &crate::authz::Authorizer,
+    file: &Path,
+    at: crate::model::time::Timestamp,
+    quiet: bool,
+) -> anyhow::Result<u8> {
     let mut input: Box<dyn BufRead> = if file == Path::new("-") {
         Box::new(io::stdin().lock())
     } else {
@@ -77,7 +82,11 @@ fn run_reviews(authorizer: &crate::authz::Authorizer, file: &Path, at: crate::mo
     let tally = reviews::run(authorizer, &mut input, at, &mut out)?;
     out.flush()?;
     if tally.broken > 0 && !quiet {
-        writeln!(io::stderr(), "{} lines are no access reviews; they are answered with null and say why", tally.broken)?;
+        writeln!(
+            io::stderr(),
+            "{} lines are no access reviews; they are answered with null and say why",
+            tally.broken
+        )?;
     }
     Ok(match (tally.broken, tally.unknown) {
         (0, 0) => YES,

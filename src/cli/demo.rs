@@ -80,7 +80,10 @@ fn steps(sample: &str, case: &Path) -> Vec<Step> {
         ),
         step("All that came from the intruder's address (client-claimed)", &did),
         step("What the intruder changed and removed", &format!("{did} --changes")),
-        step("The original record of the backdoor's making, byte for byte", "show d606c431-1a3a-46f1-9c11-89ddbc101a13 --case CASE"),
+        step(
+            "The original record of the backdoor's making, byte for byte",
+            "show d606c431-1a3a-46f1-9c11-89ddbc101a13 --case CASE",
+        ),
     ]
 }
 

@@ -54,7 +54,12 @@ fn report(settings: &Settings, s: &Summary, began: Instant) -> std::io::Result<(
     let mut err = std::io::stderr().lock();
     let case = settings.case_dir.display().to_string();
     if !s.changed {
-        return writeln!(err, "nothing new: the case {} already has the bytes of all {} files", terminal(&case), s.already);
+        return writeln!(
+            err,
+            "nothing new: the case {} already has the bytes of all {} files",
+            terminal(&case),
+            s.already
+        );
     }
     writeln!(err, "case {}, cluster {}", terminal(&case), terminal(&s.cluster))?;
     writeln!(err, "  sources     {:>12}", s.sources)?;

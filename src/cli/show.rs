@@ -25,7 +25,11 @@ impl Args {
         let found = show::locate(&case, &self.record)?;
         let mut err = io::stderr().lock();
         if found.is_empty() {
-            writeln!(err, "no record `{}` in the case: expected an audit ID, or SOURCE:LINE such as s1:120", terminal(&self.record))?;
+            writeln!(
+                err,
+                "no record `{}` in the case: expected an audit ID, or SOURCE:LINE such as s1:120",
+                terminal(&self.record)
+            )?;
             return Ok(NO);
         }
         let mut out = io::stdout().lock();
@@ -34,7 +38,16 @@ impl Args {
             if !settings.quiet {
                 let inside = location.bundle.as_ref().map(|b| format!(" in {b}")).unwrap_or_default();
                 let place = format!("{}{inside}", location.path);
-                writeln!(err, "{}:{} {} offset {} length {} sha256 {}", location.source_id, location.line, terminal(&place), location.offset, location.length, location.sha256)?;
+                writeln!(
+                    err,
+                    "{}:{} {} offset {} length {} sha256 {}",
+                    location.source_id,
+                    location.line,
+                    terminal(&place),
+                    location.offset,
+                    location.length,
+                    location.sha256
+                )?;
             }
             if out.is_terminal() {
                 // A record may hold anything; a terminal must not obey it.

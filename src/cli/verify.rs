@@ -25,7 +25,9 @@ impl Args {
             let what = format!("whole: {} files, {} bytes, every hash as sealed", check.files, check.bytes);
             rows.push(vec![Severity::Info.as_str().into(), "whole".into(), what.into()]);
         }
-        rows.extend(check.findings.iter().map(|f| vec![f.severity.as_str().into(), f.code.into(), f.message.as_str().into()]));
+        rows.extend(
+            check.findings.iter().map(|f| vec![f.severity.as_str().into(), f.code.into(), f.message.as_str().into()]),
+        );
         let mut notes = Vec::new();
         if !whole {
             let findings = check.findings.iter().filter(|f| f.severity > Severity::Info).count();

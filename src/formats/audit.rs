@@ -41,7 +41,8 @@ pub fn is_audit_event(kind: &str, api_version: &str) -> bool {
 /// # Errors
 /// [`NotAnEvent::OtherKind`] for readable JSON of another kind, [`NotAnEvent::Broken`] for the rest.
 pub fn parse(bytes: &[u8]) -> Result<(AuditEvent<'_>, EventTimes), NotAnEvent> {
-    let text = std::str::from_utf8(bytes).map_err(|e| NotAnEvent::Broken(format!("invalid UTF-8 at byte {}", e.valid_up_to())))?;
+    let text = std::str::from_utf8(bytes)
+        .map_err(|e| NotAnEvent::Broken(format!("invalid UTF-8 at byte {}", e.valid_up_to())))?;
     let event: AuditEvent<'_> = match serde_json::from_str(text) {
         Ok(event) => event,
         Err(e) => return Err(classify_error(text, &e)),
@@ -57,7 +58,9 @@ pub fn parse(bytes: &[u8]) -> Result<(AuditEvent<'_>, EventTimes), NotAnEvent> {
 /// JSON that is whole but of another shape is another kind; everything else is a broken record.
 fn classify_error(text: &str, error: &serde_json::Error) -> NotAnEvent {
     match (error.classify(), type_meta(text)) {
-        (serde_json::error::Category::Data, Some((kind, version))) if !is_audit_event(&kind, &version) => NotAnEvent::OtherKind,
+        (serde_json::error::Category::Data, Some((kind, version))) if !is_audit_event(&kind, &version) => {
+            NotAnEvent::OtherKind
+        }
         (serde_json::error::Category::Data, None) if serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() => {
             NotAnEvent::OtherKind
         }
@@ -78,7 +81,9 @@ pub fn times(event: &AuditEvent<'_>) -> Result<EventTimes, String> {
 
 fn time(field: &str, value: Option<&str>) -> Result<Option<Timestamp>, String> {
     let Some(text) = value else { return Ok(None) };
-    Timestamp::parse_rfc3339(text).map(Some).ok_or_else(|| format!("expected an RFC 3339 time in {field}, found `{text}`"))
+    Timestamp::parse_rfc3339(text)
+        .map(Some)
+        .ok_or_else(|| format!("expected an RFC 3339 time in {field}, found `{text}`"))
 }
 
 #[cfg(test)]
@@ -97,7 +102,13 @@ mod tests {
 
     #[test]
     fn other_json_is_another_kind_and_broken_json_is_broken() {
-        for other in ["{}", "[1]", "3", r#"{"kind":"Role","apiVersion":"rbac.authorization.k8s.io/v1","user":7}"#, r#"{"user":7}"#] {
+        for other in [
+            "{}",
+            "[1]",
+            "3",
+            r#"{"kind":"Role","apiVersion":"rbac.authorization.k8s.io/v1","user":7}"#,
+            r#"{"user":7}"#,
+        ] {
             assert_eq!(parse(other.as_bytes()).unwrap_err(), NotAnEvent::OtherKind, "{other}");
         }
         for broken in [

@@ -104,7 +104,8 @@ mod tests {
 
     #[test]
     fn a_cut_gzip_file_yields_what_lies_before_the_cut() {
-        let text: Vec<u8> = (0..200_000_u32).flat_map(|i| format!("{}\n", i.wrapping_mul(2_654_435_761)).into_bytes()).collect();
+        let text: Vec<u8> =
+            (0..200_000_u32).flat_map(|i| format!("{}\n", i.wrapping_mul(2_654_435_761)).into_bytes()).collect();
         let mut bytes = gzip(&text);
         bytes.truncate(bytes.len() / 2);
         let (_, out, failed) = read(bytes);

@@ -60,7 +60,9 @@ fn first_value(bytes: &[u8]) -> Result<&str, String> {
     let mut values = serde_json::Deserializer::from_str(valid).into_iter::<&RawValue>();
     match values.next() {
         Some(Ok(raw)) => Ok(raw.get()),
-        Some(Err(e)) if valid.len() < bytes.len() && e.is_eof() => Err("invalid UTF-8 inside a JSON document".to_owned()),
+        Some(Err(e)) if valid.len() < bytes.len() && e.is_eof() => {
+            Err("invalid UTF-8 inside a JSON document".to_owned())
+        }
         Some(Err(e)) => Err(format!("expected a JSON document: {e}")),
         None => Err("expected a JSON document".to_owned()),
     }

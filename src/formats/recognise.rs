@@ -31,16 +31,16 @@ pub fn shape(head: &[u8], whole: bool) -> Shape {
 }
 
 fn json_shape(head: &[u8], whole: bool) -> Shape {
-    let line = head
-        .split(|b| *b == b'\n')
-        .find(|l| !l.iter().all(u8::is_ascii_whitespace))
-        .unwrap_or_default();
+    let line = head.split(|b| *b == b'\n').find(|l| !l.iter().all(u8::is_ascii_whitespace)).unwrap_or_default();
     let ended = whole || line.len() < head.len();
     // A first line that closes its value is a line format. A first line longer than the head is
     // taken for one too: a pretty-printed document breaks its first line early. So is a first line
     // of some length that fails to parse: damage in a log, not the start of a document.
     let closes = serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok();
-    let opens = line.trim_ascii().len() <= 2 || line.trim_ascii().ends_with(b"{") || line.trim_ascii().ends_with(b"[") || line.trim_ascii().ends_with(b",");
+    let opens = line.trim_ascii().len() <= 2
+        || line.trim_ascii().ends_with(b"{")
+        || line.trim_ascii().ends_with(b"[")
+        || line.trim_ascii().ends_with(b",");
     if closes || !ended || !opens { Shape::JsonLines } else { Shape::JsonDocuments }
 }
 

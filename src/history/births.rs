@@ -6,7 +6,7 @@ use super::body::SECOND;
 use super::bucket::Birth;
 use super::gap::Unnamed;
 
-/// More nameless creations than this within a few seconds are not weighed.
+/// More nameless creations than this are not weighed: any of them may be the one.
 const TRIED: usize = 64;
 
 /// Creations under names that the log does not show, by time, each with the number of objects that it may account for.
@@ -37,12 +37,17 @@ impl Unnamed for Births {
         {
             *claims = claims.saturating_add(1);
         }
+        if self.0.get(from.saturating_add(TRIED)).is_some_and(|(b, _)| b.when <= until) {
+            return Some(until);
+        }
         fits.last().and_then(|i| self.0.get(*i)).map(|(b, _)| b.when)
     }
 
-    fn between(&self, name: &str, from: Timestamp, to: Timestamp) -> bool {
-        let first = self.0.partition_point(|(b, _)| b.when < from);
-        let within = self.0.iter().skip(first).take_while(|(b, _)| b.when <= to);
-        within.take(TRIED).any(|(b, _)| name.starts_with(&b.prefix))
+    fn between(&self, name: &str, from: Timestamp, to: Timestamp) -> Option<Timestamp> {
+        let after = self.0.partition_point(|(b, _)| b.when <= to);
+        let earlier = self.0.get(..after).unwrap_or_default().iter().rev().take_while(|(b, _)| b.when >= from);
+        let mut counted = earlier.enumerate();
+        let found = counted.find(|(n, (b, _))| *n >= TRIED || name.starts_with(&b.prefix));
+        found.map(|(_, (b, _))| b.when)
     }
 }

@@ -36,8 +36,8 @@ pub(super) trait Unnamed {
     /// have, so that it is accounted for.
     fn created(&mut self, name: &str, second: Timestamp, surely: bool) -> Option<Timestamp>;
 
-    /// Whether one of them, between the two times, can have created this name.
-    fn between(&self, name: &str, from: Timestamp, to: Timestamp) -> bool;
+    /// When the last of them, between the two times, that can have created this name did so.
+    fn between(&self, name: &str, from: Timestamp, to: Timestamp) -> Option<Timestamp>;
 }
 
 /// Fills the gaps of one line.
@@ -47,6 +47,8 @@ pub(super) struct Gaps<'a> {
     /// The beginning of all evidence.
     pub(super) dawn: Timestamp,
     pub(super) unnamed: &'a mut dyn Unnamed,
+    /// Set while the sighting at the end of a gap is known to be there only from some time on.
+    pub(super) since: Option<Timestamp>,
     pub(super) spans: Vec<Span>,
     pub(super) findings: &'a mut Vec<Finding>,
 }
@@ -101,6 +103,7 @@ impl Gaps<'_> {
         let here = revived(before, &claim, from, reach.full).unwrap_or_else(|| before.clone());
         let here = fill_in(here, facts, reach.full);
         let done = self.spans.len();
+        self.since = None;
         match (&here, &claim, point) {
             (Here::Object(state), Before::Nothing | Before::Perhaps, _) | (Here::Object(state), _, None) => {
                 self.keep(state, reach);
@@ -127,7 +130,9 @@ impl Gaps<'_> {
     pub(super) fn window(&mut self, state: &Arc<State>, from: Timestamp, to: Timestamp) {
         let cover = self.kin.cover;
         let seen = from >= to || cover.full(from, to) || !cover.touches(from, to);
-        self.emit(from, to, state, if seen { Basis::Observed } else { Basis::Assumed });
+        let since = self.since.take().unwrap_or(from).max(from).min(to);
+        self.emit(from, since, &Arc::new(state.doubted("when it was created is not known")), Basis::Unknown);
+        self.emit(since, to, state, if seen { Basis::Observed } else { Basis::Assumed });
     }
 
     /// Evidence that took time to read is only as good as the log of that time: at its ends it says nothing firm.

@@ -80,13 +80,21 @@ impl Gaps<'_> {
             let trust = if missing { Trust::Not } else { Trust::Until(nameless) };
             return self.arrive(born.max(since), reach.to, arrival, trust);
         }
-        let doubted = Arc::new(State::blank(&new.origin, false, "when it was created is not known"));
+        self.unborn(absent, reach, arrival);
+    }
+
+    /// It is there for the first time, and nothing tells since when.
+    fn unborn(&mut self, absent: bool, reach: Reach, arrival: &Arrival<'_>) {
+        let why = "when it was created is not known";
+        let doubted = Arc::new(State::blank(&arrival.state.origin, false, why));
+        let nameless = self.unnamed.between(&self.key.name, reach.floor, arrival.point.hi);
         if absent && reach.full {
-            let message =
-                format!("{} is there at {}, and the log shows no creation after {}", self.key, reach.to, reach.from);
-            if !self.unnamed.between(&self.key.name, reach.floor, reach.to) {
-                self.report(arrival.point.from(), arrival.point, message, reach.to);
+            if nameless.is_none() {
+                let (key, to, from) = (self.key, reach.to, reach.from);
+                let message = format!("{key} is there at {to}, and the log shows no creation after {from}");
+                self.report(arrival.point.from(), arrival.point, message, to);
             }
+            self.since = nameless;
             return self.emit(reach.from, reach.to, &doubted, Basis::Unknown);
         }
         let since = if absent { reach.onwards } else { reach.from };
@@ -94,8 +102,10 @@ impl Gaps<'_> {
             Some(_) if !absent => self.dawn.max(since).min(reach.to),
             _ => reach.backwards,
         };
+        // It may be the one that a request created under a name that the log does not show.
+        let known = known.max(nameless.unwrap_or(known)).min(reach.to);
         self.emit(since, known, &doubted, Basis::Unknown);
-        self.arrive(known, reach.to, arrival, Trust::Until(None));
+        self.arrive(known, reach.to, arrival, Trust::Until(nameless));
     }
 
     /// The object from its creation (or from where else it is known to be there) to the end of the gap.
@@ -105,6 +115,7 @@ impl Gaps<'_> {
             Trust::Not => (false, to),
             Trust::Until(nameless) => (true, nameless.unwrap_or(Timestamp::MIN)),
         };
+        self.since = Some(nameless).filter(|_| trusted);
         let firm = trusted && arrival.point.is_firm(self.kin.cover);
         let reached = if firm { self.kin.cover.backwards(to).max(from).max(nameless).min(to) } else { to };
         // Where the log shows no creation it was there already.

@@ -148,7 +148,8 @@ impl Scene {
 
     fn spans(&self, line: &Line, kin: Kindred<'_>, births: &mut Births, findings: &mut Vec<Finding>) -> Vec<Span> {
         let run = start(line, self.genesis(kin.kind));
-        let gaps = Gaps { key: &line.key, kin, dawn: self.dawn, unnamed: births, spans: Vec::new(), findings };
+        let gaps =
+            Gaps { key: &line.key, kin, dawn: self.dawn, unnamed: births, since: None, spans: Vec::new(), findings };
         spans(line, &run, gaps)
     }
 

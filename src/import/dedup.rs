@@ -170,7 +170,8 @@ mod tests {
     #[test]
     fn a_truncated_copy_agrees_with_its_full_one_and_nothing_else_does() {
         let full = content(json!({"verb": "update", "request_object": {"a": 1}, "response_object": {"b": 2}}));
-        let cut = content(json!({"verb": "update", "truncated": true, "annotations": {"audit.k8s.io/truncated": "true"}}));
+        let cut =
+            content(json!({"verb": "update", "truncated": true, "annotations": {"audit.k8s.io/truncated": "true"}}));
         assert_eq!(compare(&cut, &full), Relation::FirstIsTruncated);
         assert_eq!(compare(&full, &cut), Relation::SecondIsTruncated);
         let unmarked = content(json!({"verb": "update"}));

@@ -128,7 +128,8 @@ fn unreadable(path: &Path, source: io::Error) -> ImportError {
 /// Adds what lies under a path. A bundle is opened as one wherever it lies: its payload taken for plain
 /// files would lose its times.
 fn add_path(root: &Path, found: &mut Found) -> Result<(), ImportError> {
-    let mut walk = walkdir::WalkDir::new(root).follow_links(false).follow_root_links(true).sort_by_file_name().into_iter();
+    let mut walk =
+        walkdir::WalkDir::new(root).follow_links(false).follow_root_links(true).sort_by_file_name().into_iter();
     while let Some(entry) = walk.next() {
         let entry = entry.map_err(|e| {
             let path = e.path().unwrap_or(root).to_owned();
@@ -150,7 +151,10 @@ fn add_path(root: &Path, found: &mut Found) -> Result<(), ImportError> {
             continue;
         }
         let meta = fs::metadata(entry.path()).map_err(|e| unreadable(entry.path(), e))?;
-        let modified = meta.modified().ok().map(|t| Timestamp::from_micros(chrono::DateTime::<chrono::Utc>::from(t).timestamp_micros()));
+        let modified = meta
+            .modified()
+            .ok()
+            .map(|t| Timestamp::from_micros(chrono::DateTime::<chrono::Utc>::from(t).timestamp_micros()));
         found.inputs.push(Input {
             path: display(entry.path()),
             file_name: entry.file_name().to_string_lossy().into_owned(),

@@ -28,7 +28,9 @@ pub enum ImportError {
         first: String,
     },
     /// A file cannot be read.
-    #[error("cannot read `{path}`: {source}; nothing was imported: make it readable, or leave it out and import the rest")]
+    #[error(
+        "cannot read `{path}`: {source}; nothing was imported: make it readable, or leave it out and import the rest"
+    )]
     Unreadable {
         /// The file.
         path: String,

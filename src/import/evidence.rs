@@ -39,7 +39,19 @@ const SHORT_PAUSE: i64 = 600_000_000;
 pub fn changes(events: LazyFrame) -> Result<Vec<Change>, CaseError> {
     let verbs = Series::new("verbs".into(), MUTATING_VERBS);
     let noise = Series::new("noise".into(), NOT_STORED);
-    let main = ["status", "scale", "token", "eviction", "binding", "exec", "attach", "portforward", "proxy", "log", "ephemeralcontainers"];
+    let main = [
+        "status",
+        "scale",
+        "token",
+        "eviction",
+        "binding",
+        "exec",
+        "attach",
+        "portforward",
+        "proxy",
+        "log",
+        "ephemeralcontainers",
+    ];
     let side = Series::new("side".into(), main);
     let lazy = events
         .filter(
@@ -83,16 +95,22 @@ const CHANGE_COLUMNS: [&str; 25] = [
 ];
 
 fn change_rows(frame: &Frame) -> Result<Vec<Change>, CaseError> {
-    let (audit_id, verb, level, stage) = (frame.text("audit_id")?, frame.text("verb")?, frame.text("level")?, frame.text("stage")?);
+    let (audit_id, verb, level, stage) =
+        (frame.text("audit_id")?, frame.text("verb")?, frame.text("level")?, frame.text("stage")?);
     let (code, grpc) = (frame.int32("response_status_code")?, frame.int32("grpc_code")?);
-    let (group, resource, subresource) =
-        (frame.text("object_ref_api_group")?, frame.text("object_ref_resource")?, frame.text("object_ref_subresource")?);
+    let (group, resource, subresource) = (
+        frame.text("object_ref_api_group")?,
+        frame.text("object_ref_resource")?,
+        frame.text("object_ref_subresource")?,
+    );
     let (namespace, name, uid) =
         (frame.text("object_ref_namespace")?, frame.text("object_ref_name")?, frame.text("object_ref_uid")?);
-    let (uri, user, other) = (frame.text("request_uri")?, frame.text("user_username")?, frame.text("impersonated_user_username")?);
+    let (uri, user, other) =
+        (frame.text("request_uri")?, frame.text("user_username")?, frame.text("impersonated_user_username")?);
     let agent = frame.text("user_agent")?;
     let (received, staged) = (frame.time("request_received_timestamp")?, frame.time("stage_timestamp")?);
-    let (request, response, truncated) = (frame.text("request_object")?, frame.text("response_object")?, frame.flag("truncated")?);
+    let (request, response, truncated) =
+        (frame.text("request_object")?, frame.text("response_object")?, frame.flag("truncated")?);
     let places = Places::of(frame)?;
     let owned = |c: &StringChunked, row: usize| c.get(row).unwrap_or_default().to_owned();
     let mut changes = Vec::with_capacity(frame.height());
@@ -255,7 +273,8 @@ pub fn named_in_reasons(events: LazyFrame) -> Result<Vec<ObjectKey>, CaseError> 
         .unique(None, UniqueKeepStrategy::Any);
     let frame = Frame::collect(lazy, "events")?;
     let reasons = frame.text("authorization_reason")?;
-    let mut keys: Vec<ObjectKey> = reasons.into_iter().flatten().flat_map(crate::model::reason::named_objects).collect();
+    let mut keys: Vec<ObjectKey> =
+        reasons.into_iter().flatten().flat_map(crate::model::reason::named_objects).collect();
     keys.sort();
     keys.dedup();
     Ok(keys)
@@ -327,7 +346,8 @@ fn judge_listings(evidence: &mut Evidence) {
     let observations: std::collections::BTreeSet<ObservedAt> = bootstrap.keys().map(|(at, _)| *at).collect();
     evidence.listings.retain(|l| rbac(&l.group, &l.kind).is_none());
     for observed in observations {
-        let first = evidence.sightings.iter().find(|s| s.observed == observed).map(|s| s.from.clone()).unwrap_or_default();
+        let first =
+            evidence.sightings.iter().find(|s| s.observed == observed).map(|s| s.from.clone()).unwrap_or_default();
         evidence.listings.extend(RbacKind::ALL.map(|kind| Listing {
             group: RBAC_GROUP.to_owned(),
             kind: kind.as_str().to_owned(),

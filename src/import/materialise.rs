@@ -14,14 +14,14 @@ use crate::authz::{Authorizer, Grant};
 use crate::case::commit::Staging;
 use crate::case::frame::Frame;
 use crate::case::{CaseError, parquet_file, partition};
-use crate::history::version::{History, ObjectVersion, Presence};
 use crate::history::state::RbacTimeline;
+use crate::history::version::{History, ObjectVersion, Presence};
 use crate::history::{self, rows};
 use crate::model::finding::Finding;
 use crate::model::object::Provenance;
 use crate::model::rbac::RbacKind;
-use crate::model::time::Interval;
 use crate::model::resource::Catalogue;
+use crate::model::time::Interval;
 use crate::tables::build::{Cell, TableBuilder};
 use crate::tables::schema::Table;
 use crate::tables::{binding_subjects, findings, grants, known_sets, memberships, object_versions, role_rules};
@@ -42,9 +42,7 @@ pub fn materialise(
     let history = history::rebuild(&evidence, catalogue);
     let timeline = history::rbac::timeline(&history);
     findings.extend(history.findings.iter().cloned());
-    findings.sort_by(|a, b| {
-        (b.severity, a.code, a.at, &a.message).cmp(&(a.severity, b.code, b.at, &b.message))
-    });
+    findings.sort_by(|a, b| (b.severity, a.code, a.at, &a.message).cmp(&(a.severity, b.code, b.at, &b.message)));
     findings.dedup();
     write(staging, cluster, &object_versions::TABLE, object_version_rows(&history)?)?;
     write(staging, cluster, &known_sets::TABLE, known_set_rows(&history)?)?;
@@ -65,7 +63,12 @@ pub fn whole_file(table: &Table, cluster: &str) -> PathBuf {
 ///
 /// # Errors
 /// When the file cannot be written.
-pub fn write(staging: &mut Staging, cluster: &str, table: &'static Table, batch: RecordBatch) -> Result<(), ImportError> {
+pub fn write(
+    staging: &mut Staging,
+    cluster: &str,
+    table: &'static Table,
+    batch: RecordBatch,
+) -> Result<(), ImportError> {
     let path = staging.create(&whole_file(table, cluster))?;
     Ok(parquet_file::write(&path, table.schema(), &[batch])?)
 }
@@ -133,15 +136,24 @@ fn role_rule_rows(timeline: &RbacTimeline) -> Result<RecordBatch, ImportError> {
     for (row, stands) in all.iter().zip(stands) {
         let lists = match &row.rule {
             None => [Cell::Null, Cell::Null, Cell::Null, Cell::Null, Cell::Null],
-            Some(r) => [&r.verbs, &r.api_groups, &r.resources, &r.resource_names, &r.non_resource_urls].map(|l| Cell::List(l)),
+            Some(r) => {
+                [&r.verbs, &r.api_groups, &r.resources, &r.resource_names, &r.non_resource_urls].map(|l| Cell::List(l))
+            }
         };
-        table.push(join::<11, 5, 16>(join::<10, 1, 11>(version_cells(&row.of, stands), [index_cell(row.index)]), lists))?;
+        table.push(join::<11, 5, 16>(
+            join::<10, 1, 11>(version_cells(&row.of, stands), [index_cell(row.index)]),
+            lists,
+        ))?;
     }
     Ok(table.finish()?)
 }
 
 /// For each row: how long its content stood without a break in versions of the object that follow one another.
-fn standing<R, K: Hash + Eq>(all: &[R], of: impl Fn(&R) -> &rows::VersionOf, content: impl Fn(&R) -> K) -> Vec<Interval> {
+fn standing<R, K: Hash + Eq>(
+    all: &[R],
+    of: impl Fn(&R) -> &rows::VersionOf,
+    content: impl Fn(&R) -> K,
+) -> Vec<Interval> {
     let mut runs: Vec<Interval> = Vec::new();
     let mut run_of = Vec::with_capacity(all.len());
     let mut before: HashMap<K, usize> = HashMap::new();
@@ -267,12 +279,20 @@ fn push_grant(table: &mut TableBuilder, g: &Grant) -> Result<(), ImportError> {
 fn membership_rows(events: LazyFrame) -> Result<RecordBatch, ImportError> {
     let lazy = events
         .filter(col("user_username").is_not_null())
-        .select([col("user_username"), col("user_groups"), col("stage_timestamp").fill_null(col("request_received_timestamp")).alias("at")])
+        .select([
+            col("user_username"),
+            col("user_groups"),
+            col("stage_timestamp").fill_null(col("request_received_timestamp")).alias("at"),
+        ])
         .filter(col("at").is_not_null())
         .explode([col("user_groups")])
         .filter(col("user_groups").is_not_null())
         .group_by([col("user_groups"), col("user_username")])
-        .agg([col("at").min().alias("first"), col("at").max().alias("last"), len().cast(DataType::Int64).alias("events")])
+        .agg([
+            col("at").min().alias("first"),
+            col("at").max().alias("last"),
+            len().cast(DataType::Int64).alias("events"),
+        ])
         .sort(["user_groups", "user_username"], SortMultipleOptions::default());
     let frame = Frame::collect(lazy, "events")?;
     let (group, user) = (frame.text("user_groups")?, frame.text("user_username")?);
@@ -316,13 +336,17 @@ pub fn place(p: &Provenance) -> String {
 /// When the table cannot be read.
 pub fn earlier_findings(table: LazyFrame, codes: &[&'static str]) -> Result<Vec<Finding>, CaseError> {
     let frame = Frame::collect(table, "findings")?;
-    let (code, message, at, severity) = (frame.text("code")?, frame.text("message")?, frame.time("at")?, frame.text("severity")?);
+    let (code, message, at, severity) =
+        (frame.text("code")?, frame.text("message")?, frame.time("at")?, frame.text("severity")?);
     let witnesses = frame.list("witnesses")?;
     let mut found = Vec::new();
     for row in 0..frame.height() {
         let Some(known) = codes.iter().find(|c| Some(**c) == code.get(row)) else { continue };
         found.push(Finding {
-            severity: severity.get(row).and_then(crate::model::finding::Severity::from_word).unwrap_or(crate::model::finding::Severity::Info),
+            severity: severity
+                .get(row)
+                .and_then(crate::model::finding::Severity::from_word)
+                .unwrap_or(crate::model::finding::Severity::Info),
             code: known,
             message: message.get(row).unwrap_or_default().to_owned(),
             at: at.get(row),

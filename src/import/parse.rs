@@ -174,7 +174,14 @@ impl<'s> Parser<'s> {
         }
     }
 
-    fn event(&mut self, event: &crate::model::audit::AuditEvent<'_>, times: EventTimes, bytes: &[u8], offset: u64, line: u64) {
+    fn event(
+        &mut self,
+        event: &crate::model::audit::AuditEvent<'_>,
+        times: EventTimes,
+        bytes: &[u8],
+        offset: u64,
+        line: u64,
+    ) {
         let place = Place { source_id: self.source_id, offset, line, length: bytes.len() as u64 };
         self.events.push(event, times, &Envelope::default(), place);
         self.out.keys.push(key_of(event, None, bytes));

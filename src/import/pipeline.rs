@@ -87,10 +87,18 @@ pub fn import(options: &ImportOptions, progress: &dyn Progress) -> Result<Summar
 }
 
 /// Writes what follows from the rows; gives the summary and the new manifest.
-fn finish(mut run: Run, mut staged: Staged<'_>, mut findings: Vec<Finding>, options: &ImportOptions) -> Result<(Summary, String), ImportError> {
+fn finish(
+    mut run: Run,
+    mut staged: Staged<'_>,
+    mut findings: Vec<Finding>,
+    options: &ImportOptions,
+) -> Result<(Summary, String), ImportError> {
     if let Some(case) = staged.case {
         let table = case.table(&crate::tables::findings::TABLE, Some(staged.cluster))?;
-        findings.extend(materialise::earlier_findings(table, &["audit-id-collision", "same-bytes", "bundle-damaged", "cluster-name-differs"])?);
+        findings.extend(materialise::earlier_findings(
+            table,
+            &["audit-id-collision", "same-bytes", "bundle-damaged", "cluster-name-differs"],
+        )?);
     }
     if !run.conflicts.is_empty() {
         findings.extend(resolve_copies::resolve(&mut staged, &run.conflicts, &mut run.sources)?);
@@ -175,7 +183,8 @@ struct Run {
 
 impl Run {
     fn new(existing: Option<&Case>, cluster: &str) -> Result<Self, ImportError> {
-        let (sources, others) = existing.map(|c| super::staged::read_sources(c, cluster)).transpose()?.unwrap_or_default();
+        let (sources, others) =
+            existing.map(|c| super::staged::read_sources(c, cluster)).transpose()?.unwrap_or_default();
         let mut seen = Seen::default();
         if let Some(case) = existing {
             super::staged::register_earlier(case, cluster, &mut seen)?;
@@ -207,7 +216,12 @@ impl Run {
         }
         let number = self.sources.len();
         let id = format!("s{}", self.others + number + 1);
-        self.sources.push(SourceRow { source_id: id.clone(), path: input.path.clone(), bundle: input.bundle.clone(), ..Default::default() });
+        self.sources.push(SourceRow {
+            source_id: id.clone(),
+            path: input.path.clone(),
+            bundle: input.bundle.clone(),
+            ..Default::default()
+        });
         self.folders.insert(number, (input.bundle.clone(), input.folder.clone()));
         let facts = read_source(input, &id, progress, &mut |parsed| self.take(number, parsed, chunks, progress))?;
         self.describe(number, input, &facts);
@@ -231,7 +245,10 @@ impl Run {
             self.findings.push(Finding {
                 severity: Severity::Info,
                 code: "same-bytes",
-                message: format!("`{}` has the same bytes as `{}` ({}) and was not read again", input.path, twin.path, twin.source_id),
+                message: format!(
+                    "`{}` has the same bytes as `{}` ({}) and was not read again",
+                    input.path, twin.path, twin.source_id
+                ),
                 at: None,
                 witnesses: Vec::new(),
             });
@@ -240,7 +257,13 @@ impl Run {
     }
 
     /// Takes what was parsed: drops copies, hands events on, keeps the rest for the end.
-    fn take(&mut self, number: usize, mut parsed: Parsed, chunks: &mut Chunks<'_>, progress: &dyn Progress) -> Result<(), ImportError> {
+    fn take(
+        &mut self,
+        number: usize,
+        mut parsed: Parsed,
+        chunks: &mut Chunks<'_>,
+        progress: &dyn Progress,
+    ) -> Result<(), ImportError> {
         let records = parsed.records();
         let index = u32::try_from(number).unwrap_or(u32::MAX);
         let mut keep = vec![true; parsed.filed.len()];
@@ -257,7 +280,8 @@ impl Run {
                 _ => {}
             }
         }
-        let ids: Vec<String> = copies.iter().filter_map(|of| Some(self.sources.get(*of as usize)?.source_id.clone())).collect();
+        let ids: Vec<String> =
+            copies.iter().filter_map(|of| Some(self.sources.get(*of as usize)?.source_id.clone())).collect();
         if let Some(mut batch) = parsed.events.take() {
             let mut filed = std::mem::take(&mut parsed.filed);
             if !copies.is_empty() {
@@ -312,7 +336,11 @@ impl Run {
             (_, true, _, _) => "objects-json",
             (_, _, true, Shape::ApiResources) => "api-resources",
             (_, _, true, _) => "discovery",
-            _ if input.file_name == "snapshot.json" && input.observed.is_some_and(|o| o.1 == ObservedBasis::SnapshotFile) => "snapshot-info",
+            _ if input.file_name == "snapshot.json"
+                && input.observed.is_some_and(|o| o.1 == ObservedBasis::SnapshotFile) =>
+            {
+                "snapshot-info"
+            }
             _ if source.rejects > 0 => "unreadable",
             _ => "unrecognised",
         };
@@ -367,4 +395,3 @@ impl Run {
         summary
     }
 }
-

@@ -172,7 +172,10 @@ fn damaged(
     let cut = error.kind() == io::ErrorKind::UnexpectedEof;
     warnings.push(format!("{compression}-{}", if cut { "truncated" } else { "damaged" }));
     let Some((offset, line)) = reject_at else { return Ok(()) };
-    let reason = format!("{compression} stream is {}: {error}; everything before it was read", if cut { "cut off" } else { "damaged" });
+    let reason = format!(
+        "{compression} stream is {}: {error}; everything before it was read",
+        if cut { "cut off" } else { "damaged" }
+    );
     consume(Parsed { rejects: vec![Reject::new(offset, line, b"", reason)], ..Default::default() })
 }
 

@@ -175,7 +175,10 @@ fn settle(mut rivals: Vec<Rival>, dropped: &mut BTreeSet<(String, u64)>, sources
     Some(Finding {
         severity: Severity::High,
         code: "audit-id-collision",
-        message: format!("{} events that say different things share audit ID `{id}` and stage: a client may have chosen it; all are kept", kept.len()),
+        message: format!(
+            "{} events that say different things share audit ID `{id}` and stage: a client may have chosen it; all are kept",
+            kept.len()
+        ),
         at: first.at,
         witnesses: kept.iter().map(|k| k.place.clone()).collect(),
     })
@@ -218,7 +221,9 @@ fn rewrite_without(staged: &mut Staged<'_>, file: &Path, dropped: &BTreeSet<(Str
 
 /// Where the new form of a part goes: over itself when it is new, else beside the case's own.
 fn replacement(staged: &mut Staged<'_>, file: &Path) -> Result<PathBuf, ImportError> {
-    let Some(relative) = staged.case.and_then(|c| file.strip_prefix(c.dir()).ok()).filter(|_| !file.starts_with(staged.staging.dir())) else {
+    let Some(relative) =
+        staged.case.and_then(|c| file.strip_prefix(c.dir()).ok()).filter(|_| !file.starts_with(staged.staging.dir()))
+    else {
         return Ok(file.to_owned());
     };
     let relative = relative.to_owned();

@@ -80,7 +80,8 @@ impl Staged<'_> {
     /// Adds rows in a part of their own and gives the table after the import.
     fn append(&mut self, table: &'static Table, batch: RecordBatch) -> Result<LazyFrame, ImportError> {
         let number = self.case.map_or(0, |c| c.manifest().imports.len()) + 1;
-        let relative = Path::new(table.name).join(partition("cluster", self.cluster)).join(format!("part-{number:05}.parquet"));
+        let relative =
+            Path::new(table.name).join(partition("cluster", self.cluster)).join(format!("part-{number:05}.parquet"));
         let mut new = Vec::new();
         if batch.num_rows() > 0 || number == 1 {
             let path = self.staging.create(&relative)?;
@@ -160,7 +161,10 @@ impl Staged<'_> {
 /// # Errors
 /// When the table cannot be read.
 pub fn catalogue(table: LazyFrame) -> Result<Catalogue, CaseError> {
-    let frame = Frame::collect(table.sort(["position"], SortMultipleOptions::default().with_maintain_order(true)), "api_resources")?;
+    let frame = Frame::collect(
+        table.sort(["position"], SortMultipleOptions::default().with_maintain_order(true)),
+        "api_resources",
+    )?;
     let (group, version, plural) = (frame.text("api_group")?, frame.text("api_version")?, frame.text("resource")?);
     let (singular, kind, namespaced) = (frame.text("singular")?, frame.text("kind")?, frame.flag("namespaced")?);
     let (short, verbs, all) = (frame.list("short_names")?, frame.list("verbs")?, frame.flag("lists_all_groups")?);
@@ -219,7 +223,12 @@ impl SnapshotRows {
     }
 }
 
-fn push_objects(table: &mut TableBuilder, source: &SourceRow, at: ObservedAt, parsed: &Parsed) -> Result<(), ImportError> {
+fn push_objects(
+    table: &mut TableBuilder,
+    source: &SourceRow,
+    at: ObservedAt,
+    parsed: &Parsed,
+) -> Result<(), ImportError> {
     for placed in &parsed.objects {
         let o = &placed.object;
         table.push([
@@ -243,7 +252,12 @@ fn push_objects(table: &mut TableBuilder, source: &SourceRow, at: ObservedAt, pa
 
 /// Lists, as far as they tell which namespaces were asked for. A list over one namespace is taken for
 /// a list of that namespace alone; an empty one without a kind tells nothing.
-fn push_lists(table: &mut TableBuilder, source: &SourceRow, at: ObservedAt, parsed: &Parsed) -> Result<(), ImportError> {
+fn push_lists(
+    table: &mut TableBuilder,
+    source: &SourceRow,
+    at: ObservedAt,
+    parsed: &Parsed,
+) -> Result<(), ImportError> {
     for list in &parsed.lists {
         let cluster_scoped = list.namespaces.iter().all(String::is_empty) && list.items > 0;
         let mut names = list.namespaces.iter();

@@ -45,10 +45,11 @@ impl Summary {
         self.duplicates += source.duplicates;
         self.rejects += source.rejects;
         self.skipped += source.skipped;
-        let widen = |a: Option<Timestamp>, b: Option<Timestamp>, pick: fn(Timestamp, Timestamp) -> Timestamp| match (a, b) {
-            (Some(a), Some(b)) => Some(pick(a, b)),
-            (a, b) => a.or(b),
-        };
+        let widen =
+            |a: Option<Timestamp>, b: Option<Timestamp>, pick: fn(Timestamp, Timestamp) -> Timestamp| match (a, b) {
+                (Some(a), Some(b)) => Some(pick(a, b)),
+                (a, b) => a.or(b),
+            };
         self.first_time = widen(self.first_time, source.first_time, Ord::min);
         self.last_time = widen(self.last_time, source.last_time, Ord::max);
     }

@@ -27,7 +27,12 @@ pub struct PolicyRule {
     #[serde(default, deserialize_with = "null_to_default", skip_serializing_if = "Vec::is_empty")]
     pub resource_names: Vec<String>,
     /// URL paths; a trailing `*` is a prefix.
-    #[serde(default, rename = "nonResourceURLs", deserialize_with = "null_to_default", skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        rename = "nonResourceURLs",
+        deserialize_with = "null_to_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub non_resource_urls: Vec<String>,
 }
 
@@ -78,7 +83,11 @@ pub struct AggregationRule {
 #[serde(rename_all = "camelCase")]
 pub struct LabelSelector {
     /// Labels that must equal.
-    #[serde(default, deserialize_with = "null_to_default", skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "null_to_default",
+        skip_serializing_if = "std::collections::BTreeMap::is_empty"
+    )]
     pub match_labels: std::collections::BTreeMap<String, String>,
     /// Expressions that must hold.
     #[serde(default, deserialize_with = "null_to_default", skip_serializing_if = "Vec::is_empty")]

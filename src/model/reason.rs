@@ -67,7 +67,8 @@ pub fn named_objects(reason: &str) -> Vec<ObjectKey> {
         namespace,
         name,
     };
-    let role_namespace = if grant.role_kind == RbacKind::Role { grant.binding_namespace.clone() } else { String::new() };
+    let role_namespace =
+        if grant.role_kind == RbacKind::Role { grant.binding_namespace.clone() } else { String::new() };
     vec![
         key(grant.binding_kind, grant.binding_namespace, grant.binding),
         key(grant.role_kind, role_namespace, grant.role),
@@ -123,7 +124,10 @@ mod tests {
 
     #[test]
     fn the_name_stands_before_the_namespace() {
-        let g = parse(r#"RBAC: allowed by RoleBinding "alice-admin/payments" of ClusterRole "admin" to ServiceAccount "api/web""#).unwrap();
+        let g = parse(
+            r#"RBAC: allowed by RoleBinding "alice-admin/payments" of ClusterRole "admin" to ServiceAccount "api/web""#,
+        )
+        .unwrap();
         assert_eq!((g.binding.as_str(), g.binding_namespace.as_str()), ("alice-admin", "payments"));
         assert_eq!((g.subject.as_str(), g.subject_namespace.as_str()), ("api", "web"));
         assert_eq!(g.role_kind, RbacKind::ClusterRole);
@@ -131,9 +135,15 @@ mod tests {
 
     #[test]
     fn go_escapes_are_undone_and_other_reasons_are_left_alone() {
-        let g = parse(r#"RBAC: allowed by ClusterRoleBinding "a:b" of ClusterRole "c" to User "q\"\u00e9\x1b\\""#).unwrap();
+        let g =
+            parse(r#"RBAC: allowed by ClusterRoleBinding "a:b" of ClusterRole "c" to User "q\"\u00e9\x1b\\""#).unwrap();
         assert_eq!(g.subject, "q\"é\u{1b}\\");
-        for other in ["", "access granted by IAM", "RBAC: allowed by RoleBinding \"x", "RBAC: allowed by Thing \"a\" of Role \"b\" to User \"c\""] {
+        for other in [
+            "",
+            "access granted by IAM",
+            "RBAC: allowed by RoleBinding \"x",
+            "RBAC: allowed by Thing \"a\" of Role \"b\" to User \"c\"",
+        ] {
             assert!(parse(other).is_none(), "{other}");
         }
     }

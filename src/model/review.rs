@@ -33,7 +33,11 @@ pub struct ResourceTarget {
 impl ResourceTarget {
     /// `resource` or `resource/subresource`, as rules spell it.
     pub fn combined(&self) -> String {
-        if self.subresource.is_empty() { self.resource.clone() } else { format!("{}/{}", self.resource, self.subresource) }
+        if self.subresource.is_empty() {
+            self.resource.clone()
+        } else {
+            format!("{}/{}", self.resource, self.subresource)
+        }
     }
 }
 

@@ -71,7 +71,8 @@ fn parse_fixed(b: &[u8]) -> Option<Timestamp> {
     let (month, day) = (two(m0, m1)?, two(d0, d1)?);
     let (hour, minute, second) = (two(h0, h1)?, two(i0, i1)?, two(s0, s1)?);
     let micros = parse_fraction(rest)?;
-    let date = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, u32::try_from(month).ok()?, u32::try_from(day).ok()?)?;
+    let date =
+        NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, u32::try_from(month).ok()?, u32::try_from(day).ok()?)?;
     if hour > 23 || minute > 59 || second > 59 {
         return None;
     }
@@ -187,7 +188,8 @@ mod tests {
     fn the_layouts_people_type_mean_the_same_instant() {
         let t: Timestamp = "2026-11-24T00:41:00Z".parse().unwrap();
         assert_eq!(t.as_micros(), 1_795_480_860_000_000);
-        for text in ["2026-11-24 00:41", "2026-11-24 00:41:00", "2026-11-24T01:41:00+01:00", "2026-11-24T00:41:00.000Z"] {
+        for text in ["2026-11-24 00:41", "2026-11-24 00:41:00", "2026-11-24T01:41:00+01:00", "2026-11-24T00:41:00.000Z"]
+        {
             assert_eq!(text.parse::<Timestamp>().unwrap(), t, "{text}");
         }
         assert_eq!("2026-11-24".parse::<Timestamp>().unwrap().to_string(), "2026-11-24T00:00:00Z");

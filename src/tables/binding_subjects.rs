@@ -17,7 +17,11 @@ const COLUMNS: &[Column] = &[
     required("name", Text, "name"),
     optional("valid_from", Time, "first instant; missing: before all evidence"),
     optional("valid_to", Time, "first instant after; missing: not ended in the evidence"),
-    optional("stands_from", Time, "first instant from which the subject stood in the binding, with the same roleRef, without a break, over neighbouring versions; missing: before all evidence"),
+    optional(
+        "stands_from",
+        Time,
+        "first instant from which the subject stood in the binding, with the same roleRef, without a break, over neighbouring versions; missing: before all evidence",
+    ),
     optional("stands_to", Time, "first instant after that; missing: not ended in the evidence"),
     required("basis", Text, "`observed`, `derived`, `assumed` or `unknown`"),
     required("known", Text, "`yes`: it existed so; `maybe`: if it existed, then so; `no`: its content cannot be told"),

@@ -107,7 +107,10 @@ impl TableBuilder {
         }
         for ((builder, column), cell) in self.columns.iter_mut().zip(self.table.columns).zip(cells) {
             if !builder.append(&cell) {
-                return Err(misfit(self.table, format!("column `{}` is {}, got {cell:?}", column.name, column.kind.label())));
+                return Err(misfit(
+                    self.table,
+                    format!("column `{}` is {}, got {cell:?}", column.name, column.kind.label()),
+                ));
             }
         }
         self.rows += 1;

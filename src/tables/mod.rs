@@ -4,8 +4,8 @@
 pub mod api_resources;
 pub mod binding_subjects;
 pub mod build;
-pub mod events;
 pub mod event_builder;
+pub mod events;
 pub mod findings;
 pub mod grants;
 pub mod known_sets;

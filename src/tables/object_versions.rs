@@ -22,7 +22,11 @@ const COLUMNS: &[Column] = &[
     optional("valid_from", Time, "first instant; missing: before all evidence"),
     optional("valid_to", Time, "first instant after; missing: not ended in the evidence"),
     required("basis", Text, "`observed`, `derived`, `assumed` or `unknown`"),
-    required("presence", Text, "`present`: it existed with this body; `partial`: it existed, the body holds the known fields; `maybe`: if it existed, then with these fields; `unknown`: it may have existed"),
+    required(
+        "presence",
+        Text,
+        "`present`: it existed with this body; `partial`: it existed, the body holds the known fields; `maybe`: if it existed, then with these fields; `unknown`: it may have existed",
+    ),
     optional("unknown_reason", Text, "what cannot be told, naming the event or gap"),
     required("began_with", Text, "what began the version: `create`, `patch`, `snapshot`, ..."),
     optional("actor", Text, "who made the change that began it"),

@@ -90,8 +90,7 @@ pub struct Table {
 impl Table {
     /// The Arrow schema of its files.
     pub fn schema(&self) -> SchemaRef {
-        let fields: Vec<Field> =
-            self.columns.iter().map(|c| Field::new(c.name, c.kind.arrow(), c.nullable)).collect();
+        let fields: Vec<Field> = self.columns.iter().map(|c| Field::new(c.name, c.kind.arrow(), c.nullable)).collect();
         Arc::new(Schema::new(fields))
     }
 

@@ -44,7 +44,11 @@ const LISTING_COLUMNS: &[Column] = &[
     required("observed_from", Time, "reading began"),
     required("observed_to", Time, "reading had ended"),
     required("whole", Bool, "false where a `continue` token or `remainingItemCount` says that more pages exist"),
-    required("supposed", Bool, "true where the export does not say what was asked for and nothing contradicts a whole list"),
+    required(
+        "supposed",
+        Bool,
+        "true where the export does not say what was asked for and nothing contradicts a whole list",
+    ),
     required("items", Int64, "objects of the kind in the list"),
     required("source_id", Text, "the source"),
 ];

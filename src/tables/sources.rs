@@ -29,7 +29,11 @@ const COLUMNS: &[Column] = &[
     optional("last_time", Time, "latest time in its records"),
     optional("observed_from", Time, "snapshots: reading began"),
     optional("observed_to", Time, "snapshots: reading had ended"),
-    optional("observed_basis", Text, "where the snapshot's time comes from: `collector`, `--observed-at`, `snapshot.json` or `modification time`"),
+    optional(
+        "observed_basis",
+        Text,
+        "where the snapshot's time comes from: `collector`, `--observed-at`, `snapshot.json` or `modification time`",
+    ),
     required("absent_fields", TextList, "columns of `events` that this format cannot carry"),
     required("warnings", TextList, "signs of incompleteness"),
     required("duplicate_of", TextList, "sources whose rows were kept in place of its duplicates"),

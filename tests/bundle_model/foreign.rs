@@ -123,7 +123,10 @@ fn a_bundle_that_lost_its_declaration_is_still_a_bundle() {
     }
     // Other people's folders are called like that too.
     let other = dir.path().join("other");
-    write_tree(&other, &Files::from([("collection.json".into(), b"{\"info\":1}".to_vec()), ("data/a".into(), b"x".to_vec())]));
+    write_tree(
+        &other,
+        &Files::from([("collection.json".into(), b"{\"info\":1}".to_vec()), ("data/a".into(), b"x".to_vec())]),
+    );
     assert!(!Bundle::is_bundle(&other));
 }
 
