@@ -50,6 +50,12 @@ struct Typed<'a> {
     group: Option<&'a str>,
 }
 
+/// Short names that people use though the API has none.
+const HABITS: [(&str, &str); 2] = [
+    ("crb", "clusterrolebindings.rbac.authorization.k8s.io"),
+    ("rb", "rolebindings.rbac.authorization.k8s.io"),
+];
+
 impl Catalogue {
     /// Resolves a typed resource type: plural, singular, kind, short name, with `.group` or `.version.group`
     /// behind it or not; `*` stays `*`. Case does not matter where the catalogue knows the name. A name it does
@@ -79,7 +85,11 @@ impl Catalogue {
                 return Ok(found);
             }
         }
-        Ok(self.to_the_letter(typed))
+        // Nothing of the cluster is called so: a habit of speech may be meant.
+        match HABITS.iter().find(|(short, _)| *short == lower) {
+            Some((_, plural)) => self.resolve(plural),
+            None => Ok(self.to_the_letter(typed)),
+        }
     }
 
     /// Resolves `TYPE/SUBRESOURCE`; without a slash the subresource is `None`. The subresource stays as typed:
