@@ -92,7 +92,7 @@ impl Outcome {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Group {
     outcome: Outcome,
-    /// Why it is not comparable, or cannot be told.
+    /// Why it is not comparable.
     why: Option<String>,
     user: Option<String>,
     verb: Option<String>,
@@ -197,14 +197,15 @@ fn summary_of(frame: &Frame, witness: &Witness, within: Option<Interval>) -> Res
 fn row_of(request: &Request<'_>, judged: Judged, seen: requests::Sightings) -> (Group, Tally) {
     let Judged { outcome, why, rebuilt, causes } = judged;
     let one_by_one = outcome.disagrees() || outcome == Outcome::NamedGrantUnknown;
+    let by_namespace = one_by_one || outcome == Outcome::CannotTell;
     let told = |text: Option<&str>| text.filter(|_| one_by_one).map(str::to_owned);
     let group = Group {
         outcome,
-        why,
+        why: why.filter(|_| outcome == Outcome::NotComparable),
         user: told(request.user),
         verb: told(request.verb),
         target: one_by_one.then(|| request.target()).flatten(),
-        namespace: told(request.namespace),
+        namespace: request.namespace.filter(|_| by_namespace).map(str::to_owned),
         decision: told(request.decision),
         reason: told(request.reason),
     };
@@ -240,7 +241,6 @@ fn row(group: &Group, tally: &Tally) -> Vec<Value> {
     let agree = matches!(group.outcome, Outcome::Agree | Outcome::AgreeNearAChange);
     let example = |t: Option<String>| if agree { Value::Null } else { Value::text(t) };
     let or_null = |t: &str| if t.is_empty() { Value::Null } else { t.into() };
-    let rebuilt = group.why.as_deref().filter(|_| group.outcome == Outcome::CannotTell).unwrap_or(&tally.rebuilt);
     let reason = if group.outcome == Outcome::NotComparable { &group.why } else { &group.reason };
     vec![
         group.outcome.severity().as_str().into(),
@@ -254,7 +254,7 @@ fn row(group: &Group, tally: &Tally) -> Vec<Value> {
         text(&group.namespace),
         text(&group.decision),
         text(reason),
-        or_null(rebuilt),
+        or_null(&tally.rebuilt),
         or_null(&tally.causes.join("; ")),
         example(Some(tally.example.place())),
         example(tally.example.audit_id.clone()),

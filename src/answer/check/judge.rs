@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::authz::{Authorizer, Chain, Decision, ObjectRef, SubjectKind, Via};
 use crate::history::state::{BindingState, KnownSet, RbacTimeline, RoleState};
-use crate::model::identity::MASTERS;
+use crate::model::identity::{MASTERS, service_account_user};
 use crate::model::rbac::RbacKind;
 use crate::model::reason::{self, NamedGrant};
 use crate::model::review::AccessReview;
@@ -21,7 +21,7 @@ const MOST_CHANGES: usize = 1000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Judged {
     pub(super) outcome: Outcome,
-    /// Why it is not comparable, or cannot be told.
+    /// Why it is not comparable.
     pub(super) why: Option<String>,
     /// What the rebuilt RBAC says.
     pub(super) rebuilt: String,
@@ -134,6 +134,7 @@ impl Witness {
         };
         let judged = self.weigh(review, moment, |decision, at| match decision.allowed {
             Some(true) if decision.via.iter().any(|via| is_named(via, &named)) => Look::Agrees,
+            Some(true) if self.names_another_subject(review, &named, at) => Look::Agrees,
             Some(true) => Look::Otherwise(self.pair(&named, at)),
             None => Look::CannotTell,
             Some(false) => Look::Contradicts,
@@ -185,16 +186,13 @@ impl Witness {
         }
         let mut unknown = matches!(first, Look::CannotTell).then(|| decision.reason.clone());
         let mut otherwise = if let Look::Otherwise(presence) = first { Some(presence) } else { None };
-        let (from, to) = (moment.earliest(), moment.latest);
-        let begin = self.turns.partition_point(|t| *t <= from);
-        let inside = self.turns.iter().skip(begin).take_while(|t| **t <= to);
-        for (count, at) in std::iter::once(&from).chain(inside).enumerate() {
+        for (count, at) in self.other_states(moment).enumerate() {
             if count > MOST_CHANGES {
                 unknown = Some(format!("more than {MOST_CHANGES} changes around the decision were not looked at"));
                 break;
             }
-            let decision = self.authorizer.review(review, *at);
-            match look(&decision, *at) {
+            let decision = self.authorizer.review(review, at);
+            match look(&decision, at) {
                 Look::Agrees => return Judged::of(Outcome::AgreeNearAChange),
                 Look::Otherwise(presence) => otherwise = otherwise.into_iter().chain([presence]).min(),
                 Look::CannotTell => unknown = unknown.or(Some(decision.reason)),
@@ -208,9 +206,31 @@ impl Witness {
             }
             (Some(Presence::Absent), None) => Judged { rebuilt, ..Judged::of(Outcome::NamedGrantAbsent) },
             (Some(Presence::Present), None) => Judged { rebuilt, ..Judged::of(Outcome::NamedGrantDiffers) },
-            (None, Some(why)) => Judged { why: Some(why), ..Judged::of(Outcome::CannotTell) },
+            (None, Some(why)) => Judged { rebuilt: why, ..Judged::of(Outcome::CannotTell) },
             (None, None) => Judged { rebuilt, ..Judged::of(Outcome::AllowedAgainstRbac) },
         }
+    }
+
+    /// One moment in each state around a decision, but for the state of the moment of receipt.
+    fn other_states(&self, moment: Moment) -> impl Iterator<Item = Timestamp> {
+        let (from, to) = (moment.earliest(), moment.latest);
+        let place = |t: Timestamp| self.turns.partition_point(|turn| *turn <= t);
+        let (first, own) = (place(from), place(moment.received));
+        let turns = self.turns.iter().copied().skip(first).take_while(move |t| *t <= to);
+        std::iter::once(from).chain(turns).zip(first..).filter(move |(_, state)| *state != own).map(|(t, _)| t)
+    }
+
+    /// Whether the binding named allows it through the subject named, although another of its subjects stands first.
+    fn names_another_subject(&self, review: &AccessReview, named: &NamedGrant, at: Timestamp) -> bool {
+        let (user, groups) = match named.subject_kind.as_str() {
+            "Group" => (String::new(), vec![named.subject.clone()]),
+            "ServiceAccount" => (service_account_user(&named.subject_namespace, &named.subject), Vec::new()),
+            _ => (named.subject.clone(), Vec::new()),
+        };
+        let stands_for =
+            if groups.is_empty() { user == review.user } else { groups.iter().all(|g| review.groups.contains(g)) };
+        let alone = AccessReview { user, groups, action: review.action.clone() };
+        stands_for && self.authorizer.review(&alone, at).via.iter().any(|via| is_named(via, named))
     }
 
     /// Whether the binding and the role that a reason names were both there.
