@@ -491,6 +491,20 @@ mod check {
         assert_eq!(text(&rows[0], "reason"), "no decision recorded");
     }
 
+    /// What formats other than the API server's own do to a record.
+    #[test]
+    fn a_record_that_lacks_what_the_authorizer_saw_contradicts_nothing() {
+        for field in ["/user/groups", "/requestURI", "/objectRef"] {
+            let mut evidence = Evidence::recorded();
+            let (parent, name) = field.rsplit_once('/').unwrap();
+            let holds = |e: &Value| e.pointer(field).is_some() && !changes_rbac(e);
+            evidence.change(holds, |e| drop(e.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(name)));
+            let told = counts(&evidence.case().json(&["check"]).expect(0).rows());
+            assert!(told.keys().all(|outcome| !contradicts(outcome)), "{field}: {told:?}");
+            assert!(told["agree"] > 1000, "{field}: {told:?}");
+        }
+    }
+
     #[test]
     fn an_event_at_the_edge_of_a_change_agrees_near_it() {
         // The intruder's first use, moved to half a second before its binding was made.

@@ -14,8 +14,8 @@ mod causes;
 mod judge;
 mod requests;
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
@@ -26,7 +26,7 @@ use crate::history::state::RbacTimeline;
 use crate::model::finding::Severity;
 use crate::model::progress::Progress;
 use crate::model::time::{Interval, Timestamp};
-use crate::tables::events;
+use crate::tables::{events, sources};
 
 use judge::{Judged, Witness};
 use requests::{Request, Seen};
@@ -170,23 +170,37 @@ pub fn answer(
 ) -> Result<Answer, CaseError> {
     let witness = Witness::new(timeline);
     let parts = case.parts(&events::TABLE, Some(cluster))?;
+    let hiding = hiding_impersonation(case, cluster)?;
     progress.begin("holding decisions against the rebuilt RBAC", None);
     let summary = parts
         .into_par_iter()
         .map(|part| {
             let frame = Frame::collect(part.select(requests::columns()), "events")?;
             progress.rows(frame.height() as u64);
-            summary_of(&frame, &witness, within)
+            summary_of(&frame, &witness, within, &hiding)
         })
         .try_reduce(Summary::default, |a, b| Ok(a.merge(b)))?;
     progress.finish();
     Ok(shown(&summary, within))
 }
 
+/// The sources whose format cannot say whom a request was made as.
+fn hiding_impersonation(case: &Case, cluster: &str) -> Result<BTreeSet<String>, CaseError> {
+    let frame = Frame::collect(case.table(&sources::TABLE, Some(cluster))?, "sources")?;
+    let (id, absent) = (frame.text("source_id")?, frame.list("absent_fields")?);
+    let hides = |row: &usize| absent.get(*row).is_some_and(|a| a.iter().any(|f| f == "impersonated_user_username"));
+    Ok((0..frame.height()).filter(hides).filter_map(|row| id.get(row).map(str::to_owned)).collect())
+}
+
 /// One part of the events. Events that ask the same in the same stretch between changes are judged once.
-fn summary_of(frame: &Frame, witness: &Witness, within: Option<Interval>) -> Result<Summary, CaseError> {
+fn summary_of(
+    frame: &Frame,
+    witness: &Witness,
+    within: Option<Interval>,
+    hiding: &BTreeSet<String>,
+) -> Result<Summary, CaseError> {
     let mut summary = Summary::default();
-    for (request, seen) in requests::read(frame, witness.turns(), within)? {
+    for (request, seen) in requests::read(frame, witness.turns(), within, hiding)? {
         let judged = witness.judge(&request, seen.first_seen.moment());
         let (group, tally) = row_of(&request, judged, seen);
         summary.add(group, tally);
@@ -259,7 +273,10 @@ fn row(group: &Group, tally: &Tally) -> Vec<Value> {
         example(Some(tally.example.place())),
         example(tally.example.audit_id.clone()),
         example(tally.example.name.clone()),
-        if agree { Value::Null } else { Value::texts(tally.example.groups.iter()) },
+        match &tally.example.groups {
+            Some(groups) if !agree => Value::texts(groups.iter()),
+            _ => Value::Null,
+        },
     ]
 }
 

@@ -122,9 +122,15 @@ impl Witness {
                 None => return Judged::not_comparable("the event has no time"),
             },
         };
-        match request.decision {
+        let judged = match request.decision {
             Some("allow") => self.judge_allowed(request, &review, moment),
             _ => self.judge_forbidden(&review, moment),
+        };
+        // Without its groups a user may have been refused less than it seems.
+        let weak = judged.outcome.disagrees() || request.groups.is_none() && request.decision != Some("allow");
+        match request.lacks().filter(|_| weak) {
+            Some(why) => Judged { rebuilt: why.to_owned(), ..Judged::of(Outcome::CannotTell) },
+            None => judged,
         }
     }
 
@@ -290,10 +296,11 @@ fn comparable(request: &Request<'_>) -> Result<AccessReview, String> {
 
 /// RBAC always gives a reason; these authorizers give none.
 fn unreasoned(request: &Request<'_>) -> &'static str {
-    let member = |group: &str| request.groups.iter().any(|g| g == group);
-    if member(MASTERS) {
+    if request.groups.is_none() {
+        "allowed without a reason, by the privileged group or another authorizer: the user's groups are not recorded"
+    } else if request.is_member(MASTERS) {
         "allowed as a member of system:masters, before RBAC is asked"
-    } else if member("system:nodes") && request.user.is_some_and(|u| u.starts_with("system:node:")) {
+    } else if request.is_member("system:nodes") && request.user.is_some_and(|u| u.starts_with("system:node:")) {
         "allowed by the Node authorizer, which gives no reason"
     } else {
         "allowed without a reason, not by RBAC (always-allowed paths, AlwaysAllow, ABAC)"

@@ -1,13 +1,14 @@
 //! Events as `check` reads them: what was asked of the authorizer, and what it said; equal ones made one as long as no
 //! RBAC object changed in between.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use polars::prelude::*;
 
 use crate::case::CaseError;
 use crate::case::frame::{Frame, TextListColumn};
+use crate::model::reason;
 use crate::model::request_info::RequestInfo;
 use crate::model::review::{AccessReview, Action, ResourceTarget, Target};
 use crate::model::time::{Interval, Timestamp};
@@ -71,7 +72,10 @@ impl Moment {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Request<'f> {
     pub(super) user: Option<&'f str>,
-    pub(super) groups: Arc<[String]>,
+    /// `None`: not recorded.
+    pub(super) groups: Option<Arc<[String]>>,
+    /// Whether the format hides whom a request was made as.
+    pub(super) impersonation_hidden: bool,
     pub(super) verb: Option<&'f str>,
     pub(super) uri: Option<&'f str>,
     pub(super) group: Option<&'f str>,
@@ -88,10 +92,31 @@ pub(super) struct Request<'f> {
 }
 
 impl Request<'_> {
-    /// The review that the authorizer decided; `None` when the event does not tell who asked for what.
+    /// The review that the authorizer decided; `None` when the event does not tell who asked for what. Where the event
+    /// does not tell the groups, those are taken that the authorizer named.
     pub(super) fn review(&self) -> Option<AccessReview> {
         let action = Action { verb: self.verb?.to_owned(), target: self.asked_for()? };
-        Some(AccessReview { user: self.user?.to_owned(), groups: self.groups.to_vec(), action })
+        let named = || self.reason.and_then(reason::parse).filter(|n| n.subject_kind == "Group").map(|n| n.subject);
+        let groups = self.groups.as_ref().map_or_else(|| named().into_iter().collect(), |g| g.to_vec());
+        Some(AccessReview { user: self.user?.to_owned(), groups, action })
+    }
+
+    /// Whether the user is recorded as a member of a group.
+    pub(super) fn is_member(&self, group: &str) -> bool {
+        self.groups.iter().any(|groups| groups.iter().any(|g| g == group))
+    }
+
+    /// What the event does not record of what the authorizer was asked, so that it cannot contradict anything.
+    pub(super) fn lacks(&self) -> Option<&'static str> {
+        if self.groups.is_none() {
+            Some("the user's groups are not recorded")
+        } else if self.uri.is_none() {
+            Some("the request URI, which tells what the authorizer was asked, is not recorded")
+        } else if self.impersonation_hidden {
+            Some("the format does not show whom a request was made as")
+        } else {
+            None
+        }
     }
 
     /// The URI tells what the authorizer saw; objectRef is completed from the request body afterwards.
@@ -157,7 +182,7 @@ pub(super) struct Seen {
     offset: i64,
     pub(super) audit_id: Option<String>,
     pub(super) name: Option<String>,
-    pub(super) groups: Arc<[String]>,
+    pub(super) groups: Option<Arc<[String]>>,
 }
 
 impl Seen {
@@ -191,7 +216,8 @@ struct Count<'f> {
     least: Order<'f>,
 }
 
-/// The requests of one part of the events. `turns` are the moments at which RBAC changed, sorted.
+/// The requests of one part of the events. `turns` are the moments at which RBAC changed, sorted; `hiding` the sources
+/// whose format hides whom a request was made as.
 ///
 /// # Errors
 /// When a column is missing.
@@ -199,6 +225,7 @@ pub(super) fn read<'f>(
     frame: &'f Frame,
     turns: &[Timestamp],
     within: Option<Interval>,
+    hiding: &BTreeSet<String>,
 ) -> Result<Vec<(Request<'f>, Sightings)>, CaseError> {
     let columns = Columns::of(frame)?;
     let mut groups = GroupLists::default();
@@ -211,10 +238,11 @@ pub(super) fn read<'f>(
         }
         let place = |t: Timestamp| turns.partition_point(|turn| *turn <= t);
         let between = moment.map(|m| [place(m.earliest()), place(m.received), place(m.latest)]);
-        let request = columns.request(row, between, &mut groups);
+        let source = columns.source.get(row).unwrap_or_default();
+        let mut request = columns.request(row, between, &mut groups);
+        request.impersonation_hidden = hiding.contains(source);
         let number = |c: &Int64Chunked| c.get(row).unwrap_or_default();
-        let own: Order<'_> =
-            (moment, columns.source.get(row).unwrap_or_default(), number(columns.line), number(columns.offset), row);
+        let own: Order<'_> = (moment, source, number(columns.line), number(columns.offset), row);
         let count = found.entry(request).or_insert(Count { events: 0, first: received, last: received, least: own });
         count.events = count.events.saturating_add(1);
         count.first = super::earlier(count.first, received);
@@ -228,7 +256,7 @@ pub(super) fn read<'f>(
         offset,
         audit_id: columns.audit_id.get(row).map(str::to_owned),
         name: request.name.map(str::to_owned),
-        groups: Arc::clone(&request.groups),
+        groups: request.groups.clone(),
     };
     let requests = found.into_iter().map(|(request, count)| {
         let first_seen = seen(&request, count.least);
@@ -292,7 +320,8 @@ impl<'f> Columns<'f> {
         let [group, resource, subresource, namespace, name] = self.object.map(|column| column.get(row));
         Request {
             user,
-            groups: lists.keep(groups.unwrap_or_default()),
+            groups: groups.map(|g| lists.keep(g)),
+            impersonation_hidden: false,
             verb: self.verb.get(row),
             uri: self.uri.get(row),
             group,
@@ -336,7 +365,8 @@ mod tests {
     ) -> Request<'f> {
         Request {
             user: Some("ann"),
-            groups: Arc::from([]),
+            groups: Some(Arc::from([])),
+            impersonation_hidden: false,
             verb: Some(verb),
             uri,
             group: None,
