@@ -12,6 +12,7 @@
 
 mod causes;
 mod judge;
+mod request;
 mod requests;
 
 use std::collections::btree_map::Entry;
@@ -29,7 +30,8 @@ use crate::model::time::{Interval, Timestamp};
 use crate::tables::{events, sources};
 
 use judge::{Judged, Witness};
-use requests::{Request, Seen};
+use request::Request;
+use requests::Seen;
 
 /// How an event and the rebuilt RBAC stand to each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -12,7 +12,7 @@ use crate::model::time::{Interval, Timestamp};
 
 use super::Outcome;
 use super::causes;
-use super::requests::{Moment, Request};
+use super::request::{Moment, Request};
 
 /// Changes around one decision that are looked at; more make it unknown.
 const MOST_CHANGES: usize = 1000;
