@@ -12,10 +12,11 @@
 
 mod causes;
 mod judge;
+mod request;
 mod requests;
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
@@ -26,10 +27,11 @@ use crate::history::state::RbacTimeline;
 use crate::model::finding::Severity;
 use crate::model::progress::Progress;
 use crate::model::time::{Interval, Timestamp};
-use crate::tables::events;
+use crate::tables::{events, sources};
 
 use judge::{Judged, Witness};
-use requests::{Request, Seen};
+use request::Request;
+use requests::Seen;
 
 /// How an event and the rebuilt RBAC stand to each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -92,7 +94,7 @@ impl Outcome {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Group {
     outcome: Outcome,
-    /// Why it is not comparable, or cannot be told.
+    /// Why it is not comparable.
     why: Option<String>,
     user: Option<String>,
     verb: Option<String>,
@@ -170,23 +172,37 @@ pub fn answer(
 ) -> Result<Answer, CaseError> {
     let witness = Witness::new(timeline);
     let parts = case.parts(&events::TABLE, Some(cluster))?;
+    let hiding = hiding_impersonation(case, cluster)?;
     progress.begin("holding decisions against the rebuilt RBAC", None);
     let summary = parts
         .into_par_iter()
         .map(|part| {
             let frame = Frame::collect(part.select(requests::columns()), "events")?;
             progress.rows(frame.height() as u64);
-            summary_of(&frame, &witness, within)
+            summary_of(&frame, &witness, within, &hiding)
         })
         .try_reduce(Summary::default, |a, b| Ok(a.merge(b)))?;
     progress.finish();
     Ok(shown(&summary, within))
 }
 
+/// The sources whose format cannot say whom a request was made as.
+fn hiding_impersonation(case: &Case, cluster: &str) -> Result<BTreeSet<String>, CaseError> {
+    let frame = Frame::collect(case.table(&sources::TABLE, Some(cluster))?, "sources")?;
+    let (id, absent) = (frame.text("source_id")?, frame.list("absent_fields")?);
+    let hides = |row: &usize| absent.get(*row).is_some_and(|a| a.iter().any(|f| f == "impersonated_user_username"));
+    Ok((0..frame.height()).filter(hides).filter_map(|row| id.get(row).map(str::to_owned)).collect())
+}
+
 /// One part of the events. Events that ask the same in the same stretch between changes are judged once.
-fn summary_of(frame: &Frame, witness: &Witness, within: Option<Interval>) -> Result<Summary, CaseError> {
+fn summary_of(
+    frame: &Frame,
+    witness: &Witness,
+    within: Option<Interval>,
+    hiding: &BTreeSet<String>,
+) -> Result<Summary, CaseError> {
     let mut summary = Summary::default();
-    for (request, seen) in requests::read(frame, witness.turns(), within)? {
+    for (request, seen) in requests::read(frame, witness.turns(), within, hiding)? {
         let judged = witness.judge(&request, seen.first_seen.moment());
         let (group, tally) = row_of(&request, judged, seen);
         summary.add(group, tally);
@@ -197,14 +213,15 @@ fn summary_of(frame: &Frame, witness: &Witness, within: Option<Interval>) -> Res
 fn row_of(request: &Request<'_>, judged: Judged, seen: requests::Sightings) -> (Group, Tally) {
     let Judged { outcome, why, rebuilt, causes } = judged;
     let one_by_one = outcome.disagrees() || outcome == Outcome::NamedGrantUnknown;
+    let by_namespace = one_by_one || outcome == Outcome::CannotTell;
     let told = |text: Option<&str>| text.filter(|_| one_by_one).map(str::to_owned);
     let group = Group {
         outcome,
-        why,
+        why: why.filter(|_| outcome == Outcome::NotComparable),
         user: told(request.user),
         verb: told(request.verb),
         target: one_by_one.then(|| request.target()).flatten(),
-        namespace: told(request.namespace),
+        namespace: request.namespace.filter(|_| by_namespace).map(str::to_owned),
         decision: told(request.decision),
         reason: told(request.reason),
     };
@@ -240,7 +257,6 @@ fn row(group: &Group, tally: &Tally) -> Vec<Value> {
     let agree = matches!(group.outcome, Outcome::Agree | Outcome::AgreeNearAChange);
     let example = |t: Option<String>| if agree { Value::Null } else { Value::text(t) };
     let or_null = |t: &str| if t.is_empty() { Value::Null } else { t.into() };
-    let rebuilt = group.why.as_deref().filter(|_| group.outcome == Outcome::CannotTell).unwrap_or(&tally.rebuilt);
     let reason = if group.outcome == Outcome::NotComparable { &group.why } else { &group.reason };
     vec![
         group.outcome.severity().as_str().into(),
@@ -254,12 +270,15 @@ fn row(group: &Group, tally: &Tally) -> Vec<Value> {
         text(&group.namespace),
         text(&group.decision),
         text(reason),
-        or_null(rebuilt),
+        or_null(&tally.rebuilt),
         or_null(&tally.causes.join("; ")),
         example(Some(tally.example.place())),
         example(tally.example.audit_id.clone()),
         example(tally.example.name.clone()),
-        if agree { Value::Null } else { Value::texts(tally.example.groups.iter()) },
+        match &tally.example.groups {
+            Some(groups) if !agree => Value::texts(groups.iter()),
+            _ => Value::Null,
+        },
     ]
 }
 

@@ -1,21 +1,28 @@
 //! `diff`: what became of RBAC between two moments: which objects changed, by whom, and what subjects gained and lost
 //! by it, also what they held only in between.
 
-use std::collections::{BTreeMap, HashMap};
+mod causes;
+mod pieces;
+mod row;
+
+use std::collections::BTreeMap;
 
 use polars::prelude::*;
 
-use super::net_grants::{self, Chain, Change, Name, Net, Piece};
-use super::versions::{self, Began, Ended, Presence, Step};
-use super::who_can::namespace;
-use super::{Answer, AnswerColumn, AsOf, Value, Verdict, column, known, load, wide, words};
-use crate::case::frame::Frame;
+use super::net_grants::{self, Change, Name, Net};
+use super::steps::{self, Began, Ended, Step};
+use super::versions::{self, Presence};
+use super::{Answer, AsOf, Value, Verdict, known, load, words};
 use crate::case::{Case, CaseError};
 use crate::history::state::KnownSet;
 use crate::model::basis::Basis;
-use crate::model::rbac::{PolicyRule, RBAC_GROUP, RbacKind};
+use crate::model::rbac::{RBAC_GROUP, RbacKind};
 use crate::model::time::{Interval, Timestamp};
-use crate::tables::{grants, object_versions};
+use crate::tables::object_versions;
+
+use causes::{Cause, Causes};
+use pieces::pieces;
+use row::{GRANT, OBJECT, Row, columns};
 
 /// Rules that are told one by one in a row for people.
 const MOST_RULES: usize = 3;
@@ -27,7 +34,7 @@ const MOST_HOLES: usize = 10;
 /// # Errors
 /// When a table cannot be read.
 pub fn answer(case: &Case, cluster: &str, window: Interval) -> Result<Answer, CaseError> {
-    let steps = versions::steps(rbac_versions(case, cluster, window)?);
+    let steps = steps::steps(rbac_versions(case, cluster, window)?);
     let causes = Causes::new(&steps);
     let changes = net_grants::between(pieces(case, cluster, window)?, window.from, window.to);
     // Both ends belong to the states compared.
@@ -79,136 +86,6 @@ fn touches(window: Interval) -> Expr {
     }
     all
 }
-
-fn pieces(case: &Case, cluster: &str, window: Interval) -> Result<Vec<Piece>, CaseError> {
-    let frame = Frame::collect(case.table(&grants::TABLE, Some(cluster))?.filter(touches(window)), "grants")?;
-    let names = |kind: &str, namespace: &str, name: &str| -> Result<Vec<Name>, CaseError> {
-        let own = |c: Option<&str>| c.unwrap_or_default().to_owned();
-        let (kind, namespace, name) = (frame.text(kind)?, frame.text(namespace)?, frame.text(name)?);
-        Ok((0..frame.height()).map(|row| (own(kind.get(row)), own(namespace.get(row)), own(name.get(row)))).collect())
-    };
-    let subjects = names("subject_kind", "subject_namespace", "subject_name")?;
-    let bindings = names("binding_kind", "binding_namespace", "binding_name")?;
-    let roles = names("role_kind", "role_namespace", "role_name")?;
-    let (scope, basis) = (frame.text("scope_namespace")?, frame.text("basis")?);
-    let (from, to) = (frame.time("valid_from")?, frame.time("valid_to")?);
-    let (verbs, groups, resources) = (frame.list("verbs")?, frame.list("api_groups")?, frame.list("resources")?);
-    let (object_names, urls) = (frame.list("resource_names")?, frame.list("non_resource_urls")?);
-    let chains = subjects.into_iter().zip(bindings).zip(roles).enumerate();
-    Ok(chains
-        .map(|(row, ((subject, binding), role))| Piece {
-            chain: Chain { subject, scope: scope.get(row).map(str::to_owned), binding, role },
-            rule: PolicyRule {
-                verbs: verbs.get(row).unwrap_or_default(),
-                api_groups: groups.get(row).unwrap_or_default(),
-                resources: resources.get(row).unwrap_or_default(),
-                resource_names: object_names.get(row).unwrap_or_default(),
-                non_resource_urls: urls.get(row).unwrap_or_default(),
-            },
-            held: Interval::new(from.get(row).unwrap_or(Timestamp::MIN), to.get(row).unwrap_or(Timestamp::MAX)),
-            basis: basis.get(row).and_then(Basis::from_word).unwrap_or(Basis::Unknown),
-        })
-        .collect())
-}
-
-/// One row of the answer.
-#[derive(Default)]
-struct Row {
-    about: &'static str,
-    time: Option<Timestamp>,
-    until: Option<Timestamp>,
-    change: &'static str,
-    what: String,
-    details: String,
-    by: Option<String>,
-    audit_id: Option<String>,
-    ended_by: Option<String>,
-    ended_by_audit_id: Option<String>,
-    matters: Option<bool>,
-    basis: Option<Basis>,
-    object: Name,
-    verb: Option<String>,
-    subject: Option<Name>,
-    scope: Option<String>,
-    binding: Option<String>,
-    role: Option<String>,
-    rules: Vec<String>,
-    cause: Option<String>,
-    source: Option<String>,
-}
-
-fn columns() -> Vec<AnswerColumn> {
-    vec![
-        column("about"),
-        column("time"),
-        column("until"),
-        column("change"),
-        column("what"),
-        column("details"),
-        column("by"),
-        column("audit_id"),
-        column("ended_by"),
-        column("could_not_otherwise"),
-        column("basis"),
-        wide("ended_by_audit_id"),
-        wide("cause"),
-        wide("verb"),
-        wide("kind"),
-        wide("namespace"),
-        wide("name"),
-        wide("subject_kind"),
-        wide("subject_namespace"),
-        wide("subject_name"),
-        wide("scope"),
-        wide("binding"),
-        wide("role"),
-        wide("rules"),
-        wide("source"),
-    ]
-}
-
-impl Row {
-    fn cells(self) -> Vec<Value> {
-        let time = |t: Option<Timestamp>| t.map_or(Value::Null, Value::bound);
-        let grant = self.about == GRANT;
-        let (kind, space, name) = self.object;
-        let text = |t: String| if t.is_empty() { Value::Null } else { t.into() };
-        let (subject_kind, subject_namespace, subject_name) = match self.subject {
-            Some((kind, space, name)) => (kind.into(), namespace(&space), name.into()),
-            None => (Value::Null, Value::Null, Value::Null),
-        };
-        vec![
-            self.about.into(),
-            time(self.time),
-            time(self.until),
-            self.change.into(),
-            self.what.into(),
-            text(self.details),
-            Value::text(self.by),
-            Value::text(self.audit_id),
-            Value::text(self.ended_by),
-            self.matters.map_or(Value::Null, Value::Bool),
-            Value::text(self.basis.map(Basis::as_str)),
-            Value::text(self.ended_by_audit_id),
-            Value::text(self.cause),
-            Value::text(self.verb),
-            text(kind),
-            namespace(&space),
-            text(name),
-            subject_kind,
-            subject_namespace,
-            subject_name,
-            if grant { self.scope.map_or("cluster-wide".into(), Value::from) } else { Value::Null },
-            Value::text(self.binding),
-            Value::text(self.role),
-            if grant { Value::texts(self.rules) } else { Value::Null },
-            Value::text(self.source),
-        ]
-    }
-}
-
-const OBJECT: &str = "object";
-const GRANT: &str = "grant";
 
 /// What happened to objects in the window, by time.
 fn object_rows(steps: &[Step], window: Interval) -> Vec<Row> {
@@ -288,50 +165,6 @@ fn unknown_rows(steps: &[Step], window: Interval) -> Vec<Row> {
         }
     })
     .collect()
-}
-
-/// The steps of each object, to find what a grant began or ended with.
-struct Causes<'s>(HashMap<Name, Vec<&'s Step>>);
-
-/// Who and what made a grant begin or end.
-#[derive(Default)]
-struct Cause {
-    by: Option<String>,
-    audit_id: Option<String>,
-    words: String,
-}
-
-impl<'s> Causes<'s> {
-    fn new(steps: &'s [Step]) -> Self {
-        let mut objects: HashMap<_, Vec<&Step>> = HashMap::new();
-        for step in steps {
-            let v = &step.version;
-            objects.entry((v.kind.clone(), v.namespace.clone(), v.name.clone())).or_default().push(step);
-        }
-        Self(objects)
-    }
-
-    fn steps(&self, object: &Name) -> &[&'s Step] {
-        self.0.get(object).map(Vec::as_slice).unwrap_or_default()
-    }
-
-    /// What happened to the binding at a moment, else what happened to the role.
-    fn at(&self, chain: &Chain, at: Timestamp, began: bool) -> Cause {
-        [&chain.binding, &chain.role].into_iter().find_map(|object| self.of(object, at, began)).unwrap_or_default()
-    }
-
-    fn of(&self, object: &Name, at: Timestamp, began: bool) -> Option<Cause> {
-        let steps = self.steps(object);
-        if let Some(step) = steps.iter().find(|s| s.version.held.from == at) {
-            let v = &step.version;
-            let words = format!("{} {}", v.object(), step.began.as_str());
-            return Some(Cause { by: v.actor.clone(), audit_id: v.audit_id.clone(), words });
-        }
-        let step = steps.iter().find(|s| s.version.held.to == at).filter(|_| !began)?;
-        let v = &step.version;
-        let words = format!("{} {}", v.object(), step.ended.as_str().unwrap_or("ended"));
-        Some(Cause { by: v.ended_by.clone(), audit_id: v.ended_by_audit_id.clone(), words })
-    }
 }
 
 fn grant_row(change: &Change, causes: &Causes<'_>) -> Row {

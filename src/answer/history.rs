@@ -2,7 +2,8 @@
 
 use polars::prelude::*;
 
-use super::versions::{self, Presence, Step};
+use super::steps::{self, Step};
+use super::versions::{self, Presence};
 use super::who_can::namespace;
 use super::{Answer, AnswerColumn, AsOf, Value, Verdict, column, wide};
 use super::{known, load};
@@ -99,7 +100,7 @@ pub fn answer(case: &Case, cluster: &str, asked: &Asked, span: Interval) -> Resu
             filter = filter.and(col(column).eq(lit(value.as_str())));
         }
     }
-    let mut steps = versions::steps(versions::load(case, cluster, filter)?);
+    let mut steps = steps::steps(versions::load(case, cluster, filter)?);
     if let Some(at) = asked.at {
         let at = at.min(Timestamp::MAX.plus_micros(-1));
         steps.retain(|s| s.version.held.contains(at));

@@ -4,15 +4,18 @@
 //! A grant is followed by its whole chain (subject, scope, binding, role) and by what the rule says, not by the rule's
 //! place in the role: a rule that only moves is no change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
 use crate::authz::uncovered;
 use crate::model::basis::Basis;
 use crate::model::rbac::PolicyRule;
 use crate::model::time::{Interval, Timestamp};
 
-/// Comparisons spent on one "was that new?"; beyond, it is left open.
+/// Comparisons spent on one "could it not otherwise?"; beyond, it is left open.
 const MOST_WORK: usize = 20_000_000;
+/// Comparisons spent on all of them.
+const MOST_SPENT: usize = 2_000_000_000;
 
 /// Kind, namespace and name.
 pub(super) type Name = (String, String, String);
@@ -96,30 +99,39 @@ pub(super) fn between(pieces: Vec<Piece>, from: Timestamp, to: Timestamp) -> Vec
     for (held, _) in grants.values_mut() {
         join(held);
     }
-    let mut found: BTreeMap<(Net, Option<Timestamp>, Option<Timestamp>, &Chain), (Vec<PolicyRule>, Basis)> =
-        BTreeMap::new();
+    let mut found: BTreeMap<(Turn, &Chain), (Vec<PolicyRule>, Basis)> = BTreeMap::new();
     for ((chain, rule), (held, basis)) in &grants {
-        for (net, began, ended) in turns(held, from, to) {
-            let change = found.entry((net, began, ended, chain)).or_insert((Vec::new(), Basis::Observed));
+        for turn in turns(held, from, to) {
+            let change = found.entry((turn, chain)).or_insert((Vec::new(), Basis::Observed));
             change.0.push(rule.clone());
             change.1 = change.1.weakest(*basis);
         }
     }
-    let mut by_subject: BTreeMap<&Name, Vec<(&Chain, &PolicyRule, &[Interval])>> = BTreeMap::new();
+    let mut others = Others::default();
     for ((chain, rule), (held, _)) in &grants {
-        by_subject.entry(&chain.subject).or_default().push((chain, rule, held));
+        others.by_subject.entry(&chain.subject).or_default().push(Held { chain, rule, held });
     }
-    let changes = found.into_iter().map(|((net, began, ended, chain), (rules, basis))| {
+    let mut changes = Vec::with_capacity(found.len());
+    for (((net, began, ended), chain), (rules, basis)) in found {
         let beside = match net {
             Net::Gained | Net::HeldForAWhile => from,
             Net::Lost => to,
             Net::LostForAWhile => began.unwrap_or(from),
         };
-        let others = by_subject.get(&chain.subject).map(Vec::as_slice).unwrap_or_default();
-        let matters = matters(&rules, chain.scope.as_deref(), others, beside);
-        Change { net, chain: chain.clone(), began, ended, rules, basis, matters }
-    });
-    changes.collect()
+        let matters = others.lack(&rules, chain, beside);
+        changes.push(Change { net, chain: chain.clone(), began, ended, rules, basis, matters });
+    }
+    changes
+}
+
+/// What became of a grant, since when and until when.
+type Turn = (Net, Option<Timestamp>, Option<Timestamp>);
+
+/// One grant of a subject, with the stretches in which it was held.
+struct Held<'g> {
+    chain: &'g Chain,
+    rule: &'g PolicyRule,
+    held: &'g [Interval],
 }
 
 /// Puts the entries of a rule in order: the order means nothing to the authorizer.
@@ -149,7 +161,7 @@ fn join(held: &mut Vec<Interval>) {
 }
 
 /// What became of one grant between two moments.
-fn turns(held: &[Interval], from: Timestamp, to: Timestamp) -> Vec<(Net, Option<Timestamp>, Option<Timestamp>)> {
+fn turns(held: &[Interval], from: Timestamp, to: Timestamp) -> Vec<Turn> {
     let mut turns = Vec::new();
     let inside: Vec<Interval> = held.iter().copied().filter(|h| h.from <= to && h.to > from).collect();
     let both_ends = inside.first().is_some_and(|h| h.contains(from)) && inside.last().is_some_and(|h| h.contains(to));
@@ -168,32 +180,60 @@ fn turns(held: &[Interval], from: Timestamp, to: Timestamp) -> Vec<(Net, Option<
     turns
 }
 
-/// Whether the rules give anything that the subject's other grants did not give at a moment.
-fn matters(
-    rules: &[PolicyRule],
-    scope: Option<&str>,
-    grants: &[(&Chain, &PolicyRule, &[Interval])],
-    at: Timestamp,
-) -> Option<bool> {
-    let reaches = |chain: &Chain| chain.scope.is_none() || chain.scope.as_deref() == scope;
-    let held = |held: &[Interval]| held.iter().any(|h| h.contains(at));
-    let owned: Vec<&PolicyRule> =
-        grants.iter().filter(|(chain, _, h)| reaches(chain) && held(h)).map(|(_, rule, _)| *rule).collect();
-    if owned.is_empty() {
-        return Some(true);
+/// Subject, scope and moment.
+type Place<'g> = (&'g Name, Option<&'g str>, Timestamp);
+
+/// What subjects held otherwise, at the moments that are asked about.
+#[derive(Default)]
+struct Others<'g> {
+    by_subject: BTreeMap<&'g Name, Vec<Held<'g>>>,
+    known: HashMap<Place<'g>, Rc<[&'g PolicyRule]>>,
+    /// Comparisons spent so far.
+    spent: usize,
+}
+
+impl<'g> Others<'g> {
+    /// Whether the rules give anything that the subject's other grants did not give at a moment; `None`: too much to
+    /// compare.
+    fn lack(&mut self, rules: &[PolicyRule], chain: &'g Chain, at: Timestamp) -> Option<bool> {
+        let owned = self.owned(chain, at);
+        if owned.is_empty() {
+            return Some(true);
+        }
+        let work = work(rules, &owned);
+        self.spent = self.spent.saturating_add(work.min(MOST_WORK));
+        if work > MOST_WORK || self.spent > MOST_SPENT {
+            return None;
+        }
+        uncovered(&owned, rules).ok().map(|left| !left.is_empty())
     }
-    let entries = |r: &PolicyRule| {
-        [&r.verbs, &r.api_groups, &r.resources, &r.resource_names, &r.non_resource_urls].map(|l| l.len())
-    };
+
+    /// The rules that a subject had in a scope at a moment, each once.
+    fn owned(&mut self, chain: &'g Chain, at: Timestamp) -> Rc<[&'g PolicyRule]> {
+        let scope = chain.scope.as_deref();
+        let grants = self.by_subject.get(&chain.subject).map(Vec::as_slice).unwrap_or_default();
+        let owned = self.known.entry((&chain.subject, scope, at)).or_insert_with(|| {
+            let reaches = |c: &Chain| c.scope.is_none() || c.scope.as_deref() == scope;
+            let holds = |g: &&Held<'_>| reaches(g.chain) && g.held.iter().any(|h| h.contains(at));
+            let mut rules: Vec<&PolicyRule> = grants.iter().filter(holds).map(|g| g.rule).collect();
+            rules.sort();
+            rules.dedup();
+            rules.into()
+        });
+        Rc::clone(owned)
+    }
+}
+
+/// Comparisons that telling rules apart costs.
+fn work(rules: &[PolicyRule], owned: &[&PolicyRule]) -> usize {
+    let entries =
+        |r: &PolicyRule| [&r.verbs, &r.api_groups, &r.resources, &r.resource_names, &r.non_resource_urls].map(Vec::len);
     let tuples = rules.iter().map(entries).fold(0_usize, |sum, [verbs, groups, resources, names, urls]| {
         let objects = groups.saturating_mul(resources).saturating_mul(names.max(1));
         sum.saturating_add(verbs.saturating_mul(objects.saturating_add(urls)))
     });
     let width = owned.iter().fold(0_usize, |sum, r| entries(r).iter().fold(sum, |s, n| s.saturating_add(*n)));
-    if tuples.saturating_mul(width) > MOST_WORK {
-        return None;
-    }
-    uncovered(&owned, rules).ok().map(|left| !left.is_empty())
+    tuples.saturating_mul(width)
 }
 
 #[cfg(test)]

@@ -1,5 +1,4 @@
-//! Object versions as questions about time read them: loaded from the table, neighbours that are one state made one,
-//! and each state told as the step that began it.
+//! Object versions as questions about time read them: loaded from the table, neighbours that are one state made one.
 
 use std::cmp::Ordering;
 
@@ -10,8 +9,6 @@ use crate::case::{Case, CaseError};
 use crate::model::basis::Basis;
 use crate::model::time::{Interval, Timestamp};
 use crate::tables::object_versions;
-
-use super::changes;
 
 /// How much of a version is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,75 +111,6 @@ impl Version {
     }
 }
 
-/// What began a state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Began {
-    /// The object was created.
-    Created,
-    /// Another object was created under the name.
-    Recreated,
-    /// The object was changed.
-    Changed,
-    /// The evidence speaks of it for the first time.
-    FirstSeen,
-    /// It is known again after a stretch of not knowing, or of silence.
-    KnownAgain,
-    /// From here on its state cannot be told, or not whole.
-    Unknown,
-}
-
-impl Began {
-    /// The word used in answers.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Created => "created",
-            Self::Recreated => "created again",
-            Self::Changed => "changed",
-            Self::FirstSeen => "first seen",
-            Self::KnownAgain => "known again",
-            Self::Unknown => "cannot be told",
-        }
-    }
-}
-
-/// What ended a state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// It lasts.
-    Not,
-    /// Another state of the name follows.
-    Replaced,
-    /// The object was deleted.
-    Deleted,
-    /// Later evidence does not show it; who removed it is not known.
-    Gone,
-}
-
-impl Ended {
-    /// The word used in answers; `None` while it lasts.
-    pub const fn as_str(self) -> Option<&'static str> {
-        match self {
-            Self::Not => None,
-            Self::Replaced => Some("changed"),
-            Self::Deleted => Some("deleted"),
-            Self::Gone => Some("gone"),
-        }
-    }
-}
-
-/// A state with what began it, what is new in it, and what ended it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
-    /// The state.
-    pub version: Version,
-    /// What began it.
-    pub began: Began,
-    /// What is new, in words.
-    pub details: Vec<String>,
-    /// What ended it.
-    pub ended: Ended,
-}
-
 /// The versions that a filter selects, in the order of the table, neighbours that are one state made one.
 ///
 /// # Errors
@@ -234,7 +162,7 @@ pub fn read(rows: LazyFrame) -> Result<Vec<Version>, CaseError> {
 
 /// Makes one of neighbours that are one state known in different ways.
 fn states(mut versions: Vec<Version>) -> Vec<Version> {
-    versions.sort_by(|a, b| order(a, b));
+    versions.sort_by(order);
     let mut joined: Vec<Version> = Vec::with_capacity(versions.len());
     for version in versions {
         match joined.last_mut() {
@@ -263,68 +191,12 @@ fn is_one_state(a: &Version, b: &Version) -> bool {
     touching && known_alike && !begun_anew && (same_version || same_body)
 }
 
-/// Tells each state as a step from the one before it. The versions must be sorted as [`load`] gives them, and whole: a
-/// state whose predecessor was filtered away looks like the first.
-pub fn steps(versions: Vec<Version>) -> Vec<Step> {
-    let mut steps: Vec<Step> = Vec::with_capacity(versions.len());
-    let mut versions = versions.into_iter().peekable();
-    while let Some(version) = versions.next() {
-        let before = steps.last().map(|s| &s.version).filter(|b| b.same_name(&version));
-        let ended = match versions.peek().filter(|next| next.same_name(&version)) {
-            _ if version.held.to == Timestamp::MAX => Ended::Not,
-            Some(next) if next.held.from == version.held.to && !is_another(&version, next) => Ended::Replaced,
-            _ if version.ended_by.is_some() => Ended::Deleted,
-            _ => Ended::Gone,
-        };
-        let began = began(before, &version);
-        let details = details(before, &version, began);
-        steps.push(Step { version, began, details, ended });
-    }
-    steps
-}
-
-/// Whether two states of one name are surely of two objects.
-fn is_another(a: &Version, b: &Version) -> bool {
-    b.began_with == "create" || matches!((&a.uid, &b.uid), (Some(a), Some(b)) if a != b)
-}
-
-fn began(before: Option<&Version>, now: &Version) -> Began {
-    if now.presence == Presence::Unknown || now.presence == Presence::Maybe {
-        return Began::Unknown;
-    }
-    let created = now.began_with == "create";
-    match before {
-        None if created => Began::Created,
-        None => Began::FirstSeen,
-        Some(before) if is_another(before, now) => Began::Recreated,
-        Some(before) if before.held.to == now.held.from && before.is_known() => Began::Changed,
-        Some(_) => Began::KnownAgain,
-    }
-}
-
-fn details(before: Option<&Version>, now: &Version, began: Began) -> Vec<String> {
-    let mut told = Vec::new();
-    match (began, before.and_then(|b| b.body.as_deref()), now.body.as_deref()) {
-        (Began::Created | Began::Recreated | Began::FirstSeen, _, Some(body))
-        | (Began::KnownAgain, None, Some(body)) => {
-            told = changes::of_new(&now.group, &now.kind, body);
-        }
-        (Began::Changed | Began::KnownAgain, Some(old), Some(body)) => {
-            let whole = before.is_some_and(Version::is_known) && now.is_known();
-            told = changes::between(&now.group, &now.kind, old, body, whole);
-        }
-        _ => {}
-    }
-    told.extend(now.reason.clone());
-    told
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn version(from: i64, to: i64, uid: &str, revision: &str, with: &str) -> Version {
+    pub(in crate::answer) fn version(from: i64, to: i64, uid: &str, revision: &str, with: &str) -> Version {
         let end = |t: i64| if t < 0 { Timestamp::MAX } else { Timestamp::from_micros(t) };
         let held = Interval::new(Timestamp::from_micros(from), end(to));
         Version {
@@ -357,22 +229,5 @@ mod tests {
         assert_eq!((states[0].held.from.as_micros(), states[0].held.to), (0, Timestamp::MAX));
         let within = |to| states[0].basis(Interval::new(Timestamp::from_micros(0), Timestamp::from_micros(to)));
         assert_eq!((within(10), within(11)), (Basis::Observed, Basis::Assumed));
-    }
-
-    #[test]
-    fn each_state_is_told_as_a_step() {
-        let mut deleted = version(0, 10, "u", "1", "create");
-        deleted.ended_by = Some("ann".into());
-        let (again, changed) = (version(20, 30, "v", "5", "create"), version(30, -1, "v", "6", "patch"));
-        let told = steps(vec![deleted, again, changed]);
-        let words: Vec<_> = told.iter().map(|s| (s.began.as_str(), s.ended.as_str())).collect();
-        assert_eq!(words, [("created", Some("deleted")), ("created again", Some("changed")), ("changed", None)]);
-        assert_eq!(told[2].details, ["spec changed from 5 to 6"]);
-    }
-
-    #[test]
-    fn a_name_that_changes_hands_without_a_pause_is_another_object() {
-        let told = steps(vec![version(0, 10, "u", "1", "create"), version(10, -1, "v", "2", "snapshot")]);
-        assert_eq!((told[0].ended, told[1].began), (Ended::Gone, Began::Recreated));
     }
 }

@@ -2,8 +2,9 @@
 //! the evidence holds of the binding and role that the reason names; they are hints, not findings of their own.
 
 use crate::authz::{ObjectRef, Via};
+use crate::model::rbac::RbacKind;
 use crate::model::reason::NamedGrant;
-use crate::model::review::AccessReview;
+use crate::model::review::{AccessReview, Target};
 use crate::model::time::Timestamp;
 
 use super::judge::{Presence, Witness, is_named, objects};
@@ -19,6 +20,7 @@ const TAMPERED: &str = "tampered log: the record, or the evidence of the objects
 pub(super) fn of_allowed(witness: &Witness, review: &AccessReview, named: &NamedGrant, at: Timestamp) -> Vec<String> {
     let (binding, role) = objects(named);
     let mut causes = Vec::new();
+    causes.extend(impossible(review, named));
     if let Some((when, before)) = granted_at(witness, review, named, at) {
         causes.push(format!(
             "changed between: the named grant held {} {}: a change is missing from the log or was filed late, or clocks differ",
@@ -46,6 +48,20 @@ pub(super) fn of_allowed(witness: &Witness, review: &AccessReview, named: &Named
     }
     causes.push(TAMPERED.to_owned());
     causes
+}
+
+/// Why no API server can have given a reason.
+fn impossible(review: &AccessReview, named: &NamedGrant) -> Option<String> {
+    let in_namespace = named.binding_kind == RbacKind::RoleBinding;
+    let why = match &review.action.target {
+        Target::NonResource { .. } if in_namespace => "a RoleBinding grants no URL".to_owned(),
+        Target::Resource(r) if in_namespace && r.namespace != named.binding_namespace => {
+            format!("a RoleBinding in `{}` grants nothing outside of it", named.binding_namespace)
+        }
+        _ if !in_namespace && named.role_kind == RbacKind::Role => "a ClusterRoleBinding cannot give a Role".to_owned(),
+        _ => return None,
+    };
+    Some(format!("impossible reason: {why}, so no API server wrote it"))
 }
 
 /// For what was forbidden although the rebuilt RBAC allows it.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::authz::{Authorizer, Chain, Decision, ObjectRef, SubjectKind, Via};
 use crate::history::state::{BindingState, KnownSet, RbacTimeline, RoleState};
-use crate::model::identity::MASTERS;
+use crate::model::identity::{MASTERS, service_account_user};
 use crate::model::rbac::RbacKind;
 use crate::model::reason::{self, NamedGrant};
 use crate::model::review::AccessReview;
@@ -12,7 +12,7 @@ use crate::model::time::{Interval, Timestamp};
 
 use super::Outcome;
 use super::causes;
-use super::requests::{Moment, Request};
+use super::request::{Moment, Request};
 
 /// Changes around one decision that are looked at; more make it unknown.
 const MOST_CHANGES: usize = 1000;
@@ -21,7 +21,7 @@ const MOST_CHANGES: usize = 1000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Judged {
     pub(super) outcome: Outcome,
-    /// Why it is not comparable, or cannot be told.
+    /// Why it is not comparable.
     pub(super) why: Option<String>,
     /// What the rebuilt RBAC says.
     pub(super) rebuilt: String,
@@ -122,9 +122,15 @@ impl Witness {
                 None => return Judged::not_comparable("the event has no time"),
             },
         };
-        match request.decision {
+        let judged = match request.decision {
             Some("allow") => self.judge_allowed(request, &review, moment),
             _ => self.judge_forbidden(&review, moment),
+        };
+        // Without its groups a user may have been refused less than it seems.
+        let weak = judged.outcome.disagrees() || request.groups.is_none() && request.decision != Some("allow");
+        match request.lacks().filter(|_| weak) {
+            Some(why) => Judged { rebuilt: why.to_owned(), ..Judged::of(Outcome::CannotTell) },
+            None => judged,
         }
     }
 
@@ -134,6 +140,7 @@ impl Witness {
         };
         let judged = self.weigh(review, moment, |decision, at| match decision.allowed {
             Some(true) if decision.via.iter().any(|via| is_named(via, &named)) => Look::Agrees,
+            Some(true) if self.names_another_subject(review, &named, at) => Look::Agrees,
             Some(true) => Look::Otherwise(self.pair(&named, at)),
             None => Look::CannotTell,
             Some(false) => Look::Contradicts,
@@ -185,16 +192,13 @@ impl Witness {
         }
         let mut unknown = matches!(first, Look::CannotTell).then(|| decision.reason.clone());
         let mut otherwise = if let Look::Otherwise(presence) = first { Some(presence) } else { None };
-        let (from, to) = (moment.earliest(), moment.latest);
-        let begin = self.turns.partition_point(|t| *t <= from);
-        let inside = self.turns.iter().skip(begin).take_while(|t| **t <= to);
-        for (count, at) in std::iter::once(&from).chain(inside).enumerate() {
+        for (count, at) in self.other_states(moment).enumerate() {
             if count > MOST_CHANGES {
                 unknown = Some(format!("more than {MOST_CHANGES} changes around the decision were not looked at"));
                 break;
             }
-            let decision = self.authorizer.review(review, *at);
-            match look(&decision, *at) {
+            let decision = self.authorizer.review(review, at);
+            match look(&decision, at) {
                 Look::Agrees => return Judged::of(Outcome::AgreeNearAChange),
                 Look::Otherwise(presence) => otherwise = otherwise.into_iter().chain([presence]).min(),
                 Look::CannotTell => unknown = unknown.or(Some(decision.reason)),
@@ -208,9 +212,31 @@ impl Witness {
             }
             (Some(Presence::Absent), None) => Judged { rebuilt, ..Judged::of(Outcome::NamedGrantAbsent) },
             (Some(Presence::Present), None) => Judged { rebuilt, ..Judged::of(Outcome::NamedGrantDiffers) },
-            (None, Some(why)) => Judged { why: Some(why), ..Judged::of(Outcome::CannotTell) },
+            (None, Some(why)) => Judged { rebuilt: why, ..Judged::of(Outcome::CannotTell) },
             (None, None) => Judged { rebuilt, ..Judged::of(Outcome::AllowedAgainstRbac) },
         }
+    }
+
+    /// One moment in each state around a decision, but for the state of the moment of receipt.
+    fn other_states(&self, moment: Moment) -> impl Iterator<Item = Timestamp> {
+        let (from, to) = (moment.earliest(), moment.latest);
+        let place = |t: Timestamp| self.turns.partition_point(|turn| *turn <= t);
+        let (first, own) = (place(from), place(moment.received));
+        let turns = self.turns.iter().copied().skip(first).take_while(move |t| *t <= to);
+        std::iter::once(from).chain(turns).zip(first..).filter(move |(_, state)| *state != own).map(|(t, _)| t)
+    }
+
+    /// Whether the binding named allows it through the subject named, although another of its subjects stands first.
+    fn names_another_subject(&self, review: &AccessReview, named: &NamedGrant, at: Timestamp) -> bool {
+        let (user, groups) = match named.subject_kind.as_str() {
+            "Group" => (String::new(), vec![named.subject.clone()]),
+            "ServiceAccount" => (service_account_user(&named.subject_namespace, &named.subject), Vec::new()),
+            _ => (named.subject.clone(), Vec::new()),
+        };
+        let stands_for =
+            if groups.is_empty() { user == review.user } else { groups.iter().all(|g| review.groups.contains(g)) };
+        let alone = AccessReview { user, groups, action: review.action.clone() };
+        stands_for && self.authorizer.review(&alone, at).via.iter().any(|via| is_named(via, named))
     }
 
     /// Whether the binding and the role that a reason names were both there.
@@ -270,10 +296,11 @@ fn comparable(request: &Request<'_>) -> Result<AccessReview, String> {
 
 /// RBAC always gives a reason; these authorizers give none.
 fn unreasoned(request: &Request<'_>) -> &'static str {
-    let member = |group: &str| request.groups.iter().any(|g| g == group);
-    if member(MASTERS) {
+    if request.groups.is_none() {
+        "allowed without a reason, by the privileged group or another authorizer: the user's groups are not recorded"
+    } else if request.is_member(MASTERS) {
         "allowed as a member of system:masters, before RBAC is asked"
-    } else if member("system:nodes") && request.user.is_some_and(|u| u.starts_with("system:node:")) {
+    } else if request.is_member("system:nodes") && request.user.is_some_and(|u| u.starts_with("system:node:")) {
         "allowed by the Node authorizer, which gives no reason"
     } else {
         "allowed without a reason, not by RBAC (always-allowed paths, AlwaysAllow, ABAC)"

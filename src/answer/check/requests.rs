@@ -1,21 +1,15 @@
-//! Events as `check` reads them: what was asked of the authorizer, and what it said; equal ones made one as long as no
-//! RBAC object changed in between.
+//! Events read as requests to the authorizer; equal ones made one as long as no RBAC object changed in between.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use polars::prelude::*;
 
 use crate::case::CaseError;
 use crate::case::frame::{Frame, TextListColumn};
-use crate::model::request_info::RequestInfo;
-use crate::model::review::{AccessReview, Action, ResourceTarget, Target};
 use crate::model::time::{Interval, Timestamp};
 
-/// How long the API server may decide by a state that has changed: its watch of RBAC objects lags behind their writes.
-const LAG: i64 = 2_000_000;
-/// How long a request may wait for its decision; the default request timeout. A watch goes on for hours after it.
-const LONGEST_WAIT: i64 = 60_000_000;
+use super::request::{Moment, Request};
 
 const COLUMNS: [&str; 20] = [
     "request_received_timestamp",
@@ -45,109 +39,6 @@ pub(super) fn columns() -> Vec<Expr> {
     COLUMNS.map(col).to_vec()
 }
 
-/// The moments around a decision.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Moment {
-    /// When the request was received.
-    pub(super) received: Timestamp,
-    /// When it was decided at the latest.
-    pub(super) latest: Timestamp,
-}
-
-impl Moment {
-    fn of(received: Option<Timestamp>, staged: Option<Timestamp>) -> Option<Self> {
-        let received = received.or(staged)?;
-        let latest = staged.unwrap_or(received).min(received.plus_micros(LONGEST_WAIT)).max(received);
-        Some(Self { received, latest })
-    }
-
-    /// The earliest state that may have decided it.
-    pub(super) fn earliest(self) -> Timestamp {
-        self.received.plus_micros(-LAG)
-    }
-}
-
-/// What was asked and what was said. Events that agree in all of this have the same answer.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Request<'f> {
-    pub(super) user: Option<&'f str>,
-    pub(super) groups: Arc<[String]>,
-    pub(super) verb: Option<&'f str>,
-    pub(super) uri: Option<&'f str>,
-    pub(super) group: Option<&'f str>,
-    pub(super) resource: Option<&'f str>,
-    pub(super) subresource: Option<&'f str>,
-    pub(super) namespace: Option<&'f str>,
-    pub(super) name: Option<&'f str>,
-    pub(super) decision: Option<&'f str>,
-    pub(super) reason: Option<&'f str>,
-    /// Whether the request was only received so far.
-    pub(super) undecided: bool,
-    /// Between which changes the moments around the decision lie; `None` without a time.
-    between: Option<[usize; 3]>,
-}
-
-impl Request<'_> {
-    /// The review that the authorizer decided; `None` when the event does not tell who asked for what.
-    pub(super) fn review(&self) -> Option<AccessReview> {
-        let action = Action { verb: self.verb?.to_owned(), target: self.asked_for()? };
-        Some(AccessReview { user: self.user?.to_owned(), groups: self.groups.to_vec(), action })
-    }
-
-    /// The URI tells what the authorizer saw; objectRef is completed from the request body afterwards.
-    fn asked_for(&self) -> Option<Target> {
-        let own = |text: Option<&str>| text.unwrap_or_default().to_owned();
-        let info = self.uri.map(|uri| RequestInfo::new(method(self.verb.unwrap_or_default()), uri));
-        let read = info.filter(|i| i.error.is_none());
-        match (self.resource, read) {
-            (None, Some(info)) if !info.is_resource => Some(Target::NonResource { path: info.path }),
-            (resource, Some(info)) if info.is_resource && self.is_of(resource, &info) => {
-                let RequestInfo { group, resource, subresource, namespace, name, .. } = info;
-                Some(Target::Resource(ResourceTarget { group, resource, subresource, namespace, name }))
-            }
-            (Some(resource), _) => {
-                let nameless = self.verb == Some("create") && self.subresource.is_none();
-                Some(Target::Resource(ResourceTarget {
-                    group: own(self.group),
-                    resource: resource.to_owned(),
-                    subresource: own(self.subresource),
-                    namespace: own(self.namespace),
-                    name: if nameless { String::new() } else { own(self.name) },
-                }))
-            }
-            (None, _) => None,
-        }
-    }
-
-    /// Whether the URI speaks of what objectRef speaks of, if there is one.
-    fn is_of(&self, resource: Option<&str>, info: &RequestInfo) -> bool {
-        let own = |text: Option<&str>| text.unwrap_or_default().to_owned();
-        resource.is_none_or(|r| {
-            info.resource == r && info.group == own(self.group) && info.subresource == own(self.subresource)
-        })
-    }
-
-    /// What was asked for, for people: `pods/log`, `deployments.apps`, `/metrics`.
-    pub(super) fn target(&self) -> Option<String> {
-        Some(match self.asked_for()? {
-            Target::NonResource { path } => path,
-            Target::Resource(r) if r.group.is_empty() => r.combined(),
-            Target::Resource(r) => format!("{}.{}", r.combined(), r.group),
-        })
-    }
-}
-
-/// A method that gives the verb, so that the path is read as the API server read it.
-fn method(verb: &str) -> &str {
-    match verb {
-        "create" => "POST",
-        "update" => "PUT",
-        "patch" => "PATCH",
-        "delete" | "deletecollection" => "DELETE",
-        _ => "GET",
-    }
-}
-
 /// One event, to show.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Seen {
@@ -157,7 +48,7 @@ pub(super) struct Seen {
     offset: i64,
     pub(super) audit_id: Option<String>,
     pub(super) name: Option<String>,
-    pub(super) groups: Arc<[String]>,
+    pub(super) groups: Option<Arc<[String]>>,
 }
 
 impl Seen {
@@ -191,7 +82,8 @@ struct Count<'f> {
     least: Order<'f>,
 }
 
-/// The requests of one part of the events. `turns` are the moments at which RBAC changed, sorted.
+/// The requests of one part of the events. `turns` are the moments at which RBAC changed, sorted; `hiding` the sources
+/// whose format hides whom a request was made as.
 ///
 /// # Errors
 /// When a column is missing.
@@ -199,6 +91,7 @@ pub(super) fn read<'f>(
     frame: &'f Frame,
     turns: &[Timestamp],
     within: Option<Interval>,
+    hiding: &BTreeSet<String>,
 ) -> Result<Vec<(Request<'f>, Sightings)>, CaseError> {
     let columns = Columns::of(frame)?;
     let mut groups = GroupLists::default();
@@ -211,10 +104,11 @@ pub(super) fn read<'f>(
         }
         let place = |t: Timestamp| turns.partition_point(|turn| *turn <= t);
         let between = moment.map(|m| [place(m.earliest()), place(m.received), place(m.latest)]);
-        let request = columns.request(row, between, &mut groups);
+        let source = columns.source.get(row).unwrap_or_default();
+        let mut request = columns.request(row, between, &mut groups);
+        request.impersonation_hidden = hiding.contains(source);
         let number = |c: &Int64Chunked| c.get(row).unwrap_or_default();
-        let own: Order<'_> =
-            (moment, columns.source.get(row).unwrap_or_default(), number(columns.line), number(columns.offset), row);
+        let own: Order<'_> = (moment, source, number(columns.line), number(columns.offset), row);
         let count = found.entry(request).or_insert(Count { events: 0, first: received, last: received, least: own });
         count.events = count.events.saturating_add(1);
         count.first = super::earlier(count.first, received);
@@ -228,7 +122,7 @@ pub(super) fn read<'f>(
         offset,
         audit_id: columns.audit_id.get(row).map(str::to_owned),
         name: request.name.map(str::to_owned),
-        groups: Arc::clone(&request.groups),
+        groups: request.groups.clone(),
     };
     let requests = found.into_iter().map(|(request, count)| {
         let first_seen = seen(&request, count.least);
@@ -292,7 +186,8 @@ impl<'f> Columns<'f> {
         let [group, resource, subresource, namespace, name] = self.object.map(|column| column.get(row));
         Request {
             user,
-            groups: lists.keep(groups.unwrap_or_default()),
+            groups: groups.map(|g| lists.keep(g)),
+            impersonation_hidden: false,
             verb: self.verb.get(row),
             uri: self.uri.get(row),
             group,
@@ -320,80 +215,5 @@ impl GroupLists {
         let kept: Arc<[String]> = Arc::from(groups.as_slice());
         self.0.insert(groups, Arc::clone(&kept));
         kept
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
-mod tests {
-    use super::*;
-
-    fn request<'f>(
-        verb: &'f str,
-        uri: Option<&'f str>,
-        resource: Option<&'f str>,
-        name: Option<&'f str>,
-    ) -> Request<'f> {
-        Request {
-            user: Some("ann"),
-            groups: Arc::from([]),
-            verb: Some(verb),
-            uri,
-            group: None,
-            resource,
-            subresource: None,
-            namespace: Some("web"),
-            name,
-            decision: None,
-            reason: None,
-            undecided: false,
-            between: None,
-        }
-    }
-
-    fn resource(r: &Request<'_>) -> (String, String, String) {
-        match r.review().unwrap().action.target {
-            Target::Resource(t) => (t.resource, t.namespace, t.name),
-            Target::NonResource { path } => (path, String::new(), String::new()),
-        }
-    }
-
-    fn told(resource: &str, namespace: &str, name: &str) -> (String, String, String) {
-        (resource.to_owned(), namespace.to_owned(), name.to_owned())
-    }
-
-    #[test]
-    fn trap_a_create_was_decided_without_the_name_that_the_log_adds() {
-        let uri = Some("/api/v1/namespaces/web/secrets");
-        assert_eq!(resource(&request("create", uri, Some("secrets"), Some("db"))), told("secrets", "web", ""));
-        assert_eq!(resource(&request("create", None, Some("secrets"), Some("db"))), told("secrets", "web", ""));
-        assert_eq!(resource(&request("get", None, Some("secrets"), Some("db"))), told("secrets", "web", "db"));
-    }
-
-    #[test]
-    fn a_list_of_one_name_was_decided_with_that_name() {
-        let uri = Some("/api/v1/namespaces/web/secrets?fieldSelector=metadata.name%3Ddb&watch=true");
-        assert_eq!(resource(&request("watch", uri, Some("secrets"), None)), told("secrets", "web", "db"));
-    }
-
-    #[test]
-    fn a_path_outside_the_api_needs_no_object() {
-        assert_eq!(resource(&request("get", Some("/metrics?x=1"), None, None)), told("/metrics", "", ""));
-        assert!(request("get", None, None, None).review().is_none());
-    }
-
-    #[test]
-    fn a_uri_that_speaks_of_something_else_is_not_believed() {
-        let uri = Some("/api/v1/namespaces/web/pods/x");
-        assert_eq!(resource(&request("get", uri, Some("secrets"), Some("db"))), told("secrets", "web", "db"));
-    }
-
-    #[test]
-    fn a_long_watch_was_decided_at_its_beginning() {
-        let t = |s: i64| Timestamp::from_micros(s * 1_000_000);
-        let moment = Moment::of(Some(t(100)), Some(t(3700))).unwrap();
-        assert_eq!((moment.earliest(), moment.latest), (t(98), t(160)));
-        assert_eq!(Moment::of(None, Some(t(5))).unwrap().received, t(5));
-        assert_eq!(Moment::of(Some(t(9)), Some(t(5))).unwrap().latest, t(9), "clocks may run backwards");
     }
 }
