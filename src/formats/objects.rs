@@ -114,7 +114,8 @@ fn read_list(text: &str, kind: &str, api_version: &str, head: &Head<'_>, content
     let metadata = head.metadata.as_ref().unwrap_or(&none);
     let whole = metadata.more.as_deref().is_none_or(str::is_empty) && metadata.remaining_item_count.unwrap_or(0) <= 0;
     let first = contents.objects.len();
-    for item in head.items.iter().flatten() {
+    // Null is no object; where a damaged list was repaired it stands for the broken ones.
+    for item in head.items.iter().flatten().filter(|i| i.get() != "null") {
         read_object(text, item.get(), default_kind.map(|k| (k, api_version)), contents);
     }
     let mut lists: BTreeMap<(String, String), ListRecord> = BTreeMap::new();
@@ -146,7 +147,11 @@ fn read_object(text: &str, raw: &str, default: Option<(&str, &str)>, contents: &
         let what = if kind.is_none() { "kind" } else { "metadata.name" };
         return contents.broken.push((offset, raw.len(), format!("expected a Kubernetes object: it has no {what}")));
     };
-    if kind == "Event" && (api_version == "v1" || api_version.starts_with("events.k8s.io/") || audit::is_audit_event(kind, api_version)) {
+    if kind == "Event"
+        && (api_version == "v1"
+            || api_version.starts_with("events.k8s.io/")
+            || audit::is_audit_event(kind, api_version))
+    {
         contents.skipped += 1;
         return;
     }
@@ -213,13 +218,18 @@ mod tests {
     fn items_of_a_typed_list_get_its_kind_and_a_page_is_not_whole() {
         let c = read(r#"{"apiVersion":"rbac.authorization.k8s.io/v1","kind":"RoleBindingList","metadata":{"continue":"x"},"items":[{"metadata":{"name":"b","namespace":"n"},"roleRef":{}}]}"#).unwrap();
         assert_eq!(c.objects[0].key.kind, "RoleBinding");
-        assert!(c.objects[0].body.starts_with(r#"{"kind":"RoleBinding","apiVersion":"rbac.authorization.k8s.io/v1","metadata""#));
+        assert!(
+            c.objects[0]
+                .body
+                .starts_with(r#"{"kind":"RoleBinding","apiVersion":"rbac.authorization.k8s.io/v1","metadata""#)
+        );
         assert!(!c.lists[0].whole && c.lists[0].typed);
     }
 
     #[test]
     fn an_empty_typed_list_still_says_that_there_was_nothing() {
-        let c = read(r#"{"kind":"RoleList","apiVersion":"rbac.authorization.k8s.io/v1","metadata":{},"items":[]}"#).unwrap();
+        let c = read(r#"{"kind":"RoleList","apiVersion":"rbac.authorization.k8s.io/v1","metadata":{},"items":[]}"#)
+            .unwrap();
         assert_eq!((c.objects.len(), c.lists.len(), c.lists[0].items), (0, 1, 0));
     }
 
