@@ -1,17 +1,15 @@
 //! `show`: the original record, byte for byte, read again from the evidence it came from.
 
-use std::io::{self, BufReader, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use polars::prelude::*;
-use sha2::{Digest as _, Sha256};
 
 use crate::case::frame::Frame;
 use crate::case::{Case, CaseError};
-use crate::formats::decode::decoded;
-use crate::formats::hex;
 use crate::import::ImportError;
 use crate::import::discover::{Input, discover};
+use crate::import::read_source::{MEMBER, read_stretch, sha256_of};
 use crate::tables::{events, rejects, sightings, sources};
 
 /// Where a record lies.
@@ -140,57 +138,60 @@ fn describe(case: &Case, source_id: &str, offset: u64, line: u64, length: u64) -
 /// # Errors
 /// When the evidence is gone, has changed, or cannot be read.
 pub fn read(location: &Location, evidence: Option<&Path>) -> Result<Vec<u8>, ShowError> {
-    let input = find_input(location, evidence)?;
-    let unreadable = |source| ShowError::Unreadable { path: input.path.clone(), source };
-    let mut hash = Sha256::new();
-    io::copy(&mut input.open().map_err(unreadable)?, &mut hash).map_err(unreadable)?;
-    let found = hex(&hash.finalize());
-    if found != location.sha256 {
-        return Err(ShowError::Changed { path: input.path.clone(), expected: location.sha256.clone(), found });
-    }
-    let (_, reader) = decoded(input.open().map_err(unreadable)?).map_err(unreadable)?;
-    let mut reader = BufReader::with_capacity(1 << 18, reader);
-    skip(&mut reader, location.offset).map_err(unreadable)?;
-    let mut bytes = Vec::new();
-    reader.take(location.length).read_to_end(&mut bytes).map_err(unreadable)?;
-    Ok(bytes)
-}
-
-fn skip(reader: &mut impl io::BufRead, mut bytes: u64) -> io::Result<()> {
-    while bytes > 0 {
-        let here = reader.fill_buf()?.len() as u64;
-        if here == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        let step = here.min(bytes);
-        reader.consume(usize::try_from(step).unwrap_or(usize::MAX));
-        bytes -= step;
-    }
-    Ok(())
-}
-
-fn find_input(location: &Location, evidence: Option<&Path>) -> Result<Input, ShowError> {
-    let root: PathBuf = match (evidence, &location.bundle) {
-        (Some(path), _) => path.to_owned(),
-        (None, Some(bundle)) => PathBuf::from(bundle),
-        (None, None) => PathBuf::from(&location.path),
-    };
     let gone = || ShowError::Gone {
         path: location.bundle.clone().unwrap_or_else(|| location.path.clone()),
         sha256: location.sha256.clone(),
     };
-    if !root.exists() {
-        return Err(gone());
+    let mut changed = None;
+    for (input, member) in find_inputs(location, evidence)? {
+        let unreadable = |source| ShowError::Unreadable { path: input.path.clone(), source };
+        // The digest first: a changed file may not even reach as far as the record.
+        if member.is_none() {
+            let (found, _) = sha256_of(&input).map_err(unreadable)?;
+            if found != location.sha256 {
+                changed.get_or_insert((input.path.clone(), found));
+                continue;
+            }
+        }
+        match read_stretch(&input, member, location.offset, location.length).map_err(unreadable)? {
+            Some((bytes, found)) if found == location.sha256 => return Ok(bytes),
+            Some((_, found)) => {
+                changed.get_or_insert((input.path.clone(), found));
+            }
+            None => {}
+        }
     }
+    let Some((path, found)) = changed.filter(|_| evidence.is_none()) else { return Err(gone()) };
+    Err(ShowError::Changed { path, expected: location.sha256.clone(), found })
+}
+
+/// The ways to read a path: as a file, and as a member of each archive it may name.
+fn readings(path: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
+    let members = path.match_indices(MEMBER).filter_map(|(at, _)| Some((path.get(..at)?, path.get(at + MEMBER.len()..))));
+    std::iter::once((path, None)).chain(members)
+}
+
+/// The files that may hold the record, each with the member of it, the likeliest first.
+fn find_inputs<'l>(location: &'l Location, evidence: Option<&Path>) -> Result<Vec<(Input, Option<&'l str>)>, ShowError> {
+    let roots: Vec<PathBuf> = match (evidence, &location.bundle) {
+        (Some(path), _) => vec![path.to_owned()],
+        (None, Some(bundle)) => vec![PathBuf::from(bundle)],
+        (None, None) => readings(&location.path).map(|(path, _)| PathBuf::from(path)).collect(),
+    };
+    let Some(root) = roots.into_iter().find(|r| r.exists()) else { return Ok(Vec::new()) };
     let inputs = discover(&[root], None)?.inputs;
-    // The same path first, then whatever has the right bytes.
     let name = |p: &str| p.rsplit('/').next().unwrap_or_default().to_owned();
-    let wanted = name(&location.path);
-    let mut candidates: Vec<Input> = inputs;
-    candidates.sort_by_key(|i| (i.path != location.path, name(&i.path) != wanted));
-    if evidence.is_none() {
-        return candidates.into_iter().find(|i| i.path == location.path).ok_or_else(gone);
+    let mut found: Vec<(Input, Option<&str>)> = Vec::new();
+    for (path, member) in readings(&location.path) {
+        found.extend(inputs.iter().filter(|i| i.path == path).map(|i| (i.clone(), member)));
     }
-    let matches = |i: &Input| crate::import::read_source::sha256_of(i).is_ok_and(|(sha, _)| sha == location.sha256);
-    candidates.into_iter().find(matches).ok_or_else(gone)
+    if evidence.is_some() {
+        // Then whatever has the right bytes, those of the right name first.
+        for (path, member) in readings(&location.path) {
+            let named = |i: &&Input| i.path != path && name(&i.path) == name(path);
+            found.extend(inputs.iter().filter(named).map(|i| (i.clone(), member)));
+        }
+        found.extend(inputs.iter().filter(|i| name(&i.path) != name(&location.path)).map(|i| (i.clone(), None)));
+    }
+    Ok(found)
 }

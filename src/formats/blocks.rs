@@ -40,16 +40,19 @@ pub struct Line<'b> {
 impl Block {
     /// The lines, blank ones included.
     pub fn lines(&self) -> impl Iterator<Item = Line<'_>> {
-        let mut offset = self.offset;
-        let mut number = self.first_line;
-        self.bytes.split_inclusive(|b| *b == b'\n').map(move |raw| {
-            let ended = raw.ends_with(b"\n");
-            let bytes = raw.strip_suffix(b"\n").unwrap_or(raw);
+        let (mut offset, mut number, mut rest) = (self.offset, self.first_line, self.bytes.as_slice());
+        std::iter::from_fn(move || {
+            let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |i| i + 1);
+            let (raw, after) = rest.split_at_checked(end).filter(|(raw, _)| !raw.is_empty())?;
+            let bytes = raw.strip_suffix(b"\n");
+            let ended = bytes.is_some();
+            let bytes = bytes.unwrap_or(raw);
             let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
             let line = Line { bytes, offset, number, ended };
             offset += raw.len() as u64;
             number += 1;
-            line
+            rest = after;
+            Some(line)
         })
     }
 }

@@ -6,7 +6,9 @@
 use std::fmt;
 use std::io::{self, BufReader, Read};
 
-use flate2::read::MultiGzDecoder;
+use flate2::bufread::MultiGzDecoder;
+
+use super::limits::Budget;
 
 /// How a file is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +57,103 @@ impl fmt::Display for Compression {
     }
 }
 
-/// Wraps a reader so that it yields decompressed bytes.
+/// Memory an xz stream may ask for; its dictionary can be as large as the writer liked.
+const XZ_MEMORY: u64 = 512 << 20;
+/// Bytes that tell what a layer is: the mark of tar lies at 257.
+const HEAD: usize = 512;
+
+/// What lies under the compression.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// A file.
+    Plain,
+    /// A tar archive.
+    Tar,
+    /// A zip archive.
+    Zip,
+}
+
+impl Content {
+    /// Told by the first bytes.
+    pub fn of(head: &[u8]) -> Self {
+        if head.get(257..262) == Some(b"ustar") {
+            Self::Tar
+        } else if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
+            Self::Zip
+        } else {
+            Self::Plain
+        }
+    }
+}
+
+/// A file without its compression.
+pub struct Peeled<'r> {
+    /// The layers taken off, outermost first.
+    pub layers: Vec<Compression>,
+    /// What was found.
+    pub content: Content,
+    /// Its bytes.
+    pub reader: Box<dyn Read + Send + 'r>,
+}
+
+impl Peeled<'_> {
+    /// The layers in one word: `none`, `gzip`, `gzip+gzip`.
+    pub fn compression(&self) -> String {
+        if self.layers.is_empty() {
+            return Compression::None.to_string();
+        }
+        self.layers.iter().map(|c| c.as_str()).collect::<Vec<_>>().join("+")
+    }
+}
+
+/// Takes off all layers of compression. What comes out is bounded by the budget.
+///
+/// # Errors
+/// When the first bytes cannot be read.
+pub fn peel<'r>(reader: Box<dyn Read + Send + 'r>, budget: &Budget) -> io::Result<Peeled<'r>> {
+    let mut reader = reader;
+    let mut layers = Vec::new();
+    loop {
+        let mut head = Vec::with_capacity(HEAD);
+        let failure = reader.by_ref().take(HEAD as u64).read_to_end(&mut head).err();
+        let compression = Compression::of(&head);
+        if let (Some(e), true) = (&failure, layers.is_empty()) {
+            return Err(io::Error::new(e.kind(), e.to_string()));
+        }
+        let content = Content::of(&head);
+        let whole = io::Cursor::new(head).chain(Failing(failure)).chain(reader);
+        if compression == Compression::None || layers.len() >= budget.limits().depth as usize {
+            return Ok(Peeled { layers, content, reader: Box::new(whole) });
+        }
+        layers.push(compression);
+        reader = Box::new(budget.bounded(decoder(compression, Box::new(whole))?));
+    }
+}
+
+/// Repeats an error at its place in a stream.
+struct Failing(Option<io::Error>);
+
+impl Read for Failing {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
+    }
+}
+
+fn decoder<'r>(compression: Compression, reader: Box<dyn Read + Send + 'r>) -> io::Result<Box<dyn Read + Send + 'r>> {
+    let buffered = BufReader::with_capacity(1 << 18, reader);
+    Ok(match compression {
+        Compression::None => Box::new(buffered),
+        Compression::Gzip => Box::new(MultiGzDecoder::new(buffered)),
+        Compression::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(buffered)?),
+        Compression::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(buffered)),
+        Compression::Xz => {
+            let stream = liblzma::stream::Stream::new_stream_decoder(XZ_MEMORY, liblzma::stream::CONCATENATED)?;
+            Box::new(liblzma::bufread::XzDecoder::new_stream(buffered, stream))
+        }
+    })
+}
+
+/// Wraps a reader so that it yields decompressed bytes, one layer, without a bound.
 ///
 /// # Errors
 /// When the first bytes cannot be read.
@@ -64,17 +162,16 @@ pub fn decoded<'r>(mut reader: Box<dyn Read + Send + 'r>) -> io::Result<(Compres
     reader.by_ref().take(6).read_to_end(&mut head)?;
     let compression = Compression::of(&head);
     let whole = io::Cursor::new(head).chain(reader);
-    let buffered = BufReader::with_capacity(1 << 18, whole);
-    Ok((
-        compression,
-        match compression {
-            Compression::None => Box::new(buffered),
-            Compression::Gzip => Box::new(MultiGzDecoder::new(buffered)),
-            Compression::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(buffered)?),
-            Compression::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(buffered)),
-            Compression::Xz => Box::new(liblzma::bufread::XzDecoder::new_multi_decoder(buffered)),
-        },
-    ))
+    Ok((compression, decoder(compression, Box::new(whole))?))
+}
+
+/// What a read error means for what was read, as a code for `sources.warnings`.
+pub fn failure_code(layers: &[Compression], error: &io::Error) -> String {
+    if super::limits::LimitExceeded::behind(error).is_some() {
+        return super::warnings::UNPACK_LIMIT.to_owned();
+    }
+    let what = layers.last().map_or("archive", |c| c.as_str());
+    format!("{what}-{}", if error.kind() == io::ErrorKind::UnexpectedEof { "truncated" } else { "damaged" })
 }
 
 #[cfg(test)]

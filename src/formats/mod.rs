@@ -1,16 +1,56 @@
 //! Reading evidence files, recognised by content, never by name.
 //!
-//! A file is peeled of its compression ([`decode`]), cut into lines or documents ([`blocks`],
-//! [`documents`]) and each of those is opened by what it holds: an audit event ([`audit`]), Kubernetes
-//! objects ([`objects`], [`yaml`]), or discovery data. What cannot be read becomes a reject with its
-//! place and reason; reading goes on behind it.
+//! A file is peeled of its compression and archives ([`decode`], [`archive`]) and cut into batches
+//! ([`source`]): blocks of lines, records put together of several lines, whole documents, CSV. A batch is
+//! opened on any thread by what it holds, and every record goes to a [`sink::Sink`]: an audit event
+//! ([`audit`] and one file for each export format), Kubernetes objects ([`objects`], [`yaml`]), or
+//! something that is skipped. What cannot be read becomes a reject with its place and reason; reading
+//! goes on behind it. Signs of incompleteness are gathered by [`completeness`].
 
+mod aks;
+pub mod archive;
 pub mod audit;
+pub mod authenticator;
 pub mod blocks;
+mod cloudwatch;
+pub mod completeness;
+mod cri;
+mod csv_rows;
+mod csv_source;
+mod damaged;
 pub mod decode;
 pub mod documents;
+mod elasticsearch;
+mod event_list;
+mod fields;
+mod fluent_bit;
+mod fluentd;
+pub mod format;
+mod gke;
+mod go_quote;
+pub mod join;
+mod journal;
+mod json_formats;
+pub mod layout;
+mod legacy_text;
+pub mod limits;
+mod log_analytics;
+mod loki;
 pub mod objects;
+mod open;
+mod rancher;
 pub mod recognise;
+mod repair;
+mod salvage;
+pub mod sink;
+pub mod source;
+mod splunk;
+mod spot;
+mod tar_reader;
+mod text_lines;
+mod units;
+mod vector;
+pub mod warnings;
 pub mod yaml;
 
 /// A stretch of bytes that should be a record and could not be read.

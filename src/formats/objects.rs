@@ -114,7 +114,8 @@ fn read_list(text: &str, kind: &str, api_version: &str, head: &Head<'_>, content
     let metadata = head.metadata.as_ref().unwrap_or(&none);
     let whole = metadata.more.as_deref().is_none_or(str::is_empty) && metadata.remaining_item_count.unwrap_or(0) <= 0;
     let first = contents.objects.len();
-    for item in head.items.iter().flatten() {
+    // Null is no object; where a damaged list was repaired it stands for the broken ones.
+    for item in head.items.iter().flatten().filter(|i| i.get() != "null") {
         read_object(text, item.get(), default_kind.map(|k| (k, api_version)), contents);
     }
     let mut lists: BTreeMap<(String, String), ListRecord> = BTreeMap::new();

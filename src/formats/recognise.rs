@@ -1,5 +1,6 @@
 //! Tells what kind of file lies before us from its first bytes.
 
+use super::{csv_source, text_lines};
 use crate::model::resource;
 
 /// How a file is to be cut.
@@ -23,7 +24,7 @@ pub const BOM: &[u8] = b"\xef\xbb\xbf";
 /// Told by the head of the decompressed file. `whole` says that the head is all of it.
 pub fn shape(head: &[u8], whole: bool) -> Shape {
     let head = head.strip_prefix(BOM).unwrap_or(head);
-    let Some(first) = head.iter().find(|b| !b.is_ascii_whitespace()) else { return Shape::Unknown };
+    let Some(first) = head.iter().find(|b| !b.is_ascii_whitespace() && **b != 0) else { return Shape::Unknown };
     match first {
         b'{' | b'[' => json_shape(head, whole),
         _ => text_shape(head),
@@ -54,6 +55,51 @@ fn text_shape(head: &[u8]) -> Shape {
     if yaml { Shape::Yaml } else { Shape::Unknown }
 }
 
+/// How a file is to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// Line by line.
+    Lines,
+    /// As JSON documents that span lines.
+    Documents,
+    /// As CSV.
+    Csv,
+    /// As YAML documents.
+    Yaml,
+    /// As the table `kubectl api-resources` prints.
+    ApiResources,
+    /// A must-gather listing of log files.
+    Listing,
+    /// The permission check that an export to S3 writes first. It holds no record.
+    ExportMarker,
+    /// Nothing known.
+    Unknown,
+}
+
+/// Lines of a head that are looked at.
+const LINES: usize = 200;
+
+/// Told by the head of the decompressed file. `whole` says that the head is all of it.
+pub fn cut(head: &[u8], whole: bool) -> Cut {
+    match shape(head, whole) {
+        Shape::JsonLines => return Cut::Lines,
+        Shape::JsonDocuments => return Cut::Documents,
+        Shape::Yaml => return Cut::Yaml,
+        Shape::ApiResources => return Cut::ApiResources,
+        Shape::Unknown => {}
+    }
+    let head = head.strip_prefix(BOM).unwrap_or(head);
+    if whole && head.trim_ascii() == b"Permission Check Successful" {
+        Cut::ExportMarker
+    } else if csv_source::recognises(head) {
+        Cut::Csv
+    } else if head.split(|b| *b == b'\n').take(LINES).any(text_lines::is_log_line) {
+        Cut::Lines
+    } else {
+        Cut::Unknown
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,5 +115,26 @@ mod tests {
         assert_eq!(shape(b"# roles\napiVersion: v1\nkind: Role\n", true), Shape::Yaml);
         assert_eq!(shape(b"Dear all,\n", true), Shape::Unknown);
         assert_eq!(shape(b"", true), Shape::Unknown);
+    }
+
+    #[test]
+    fn text_formats_are_told_by_content() {
+        for (head, expected) in [
+            ("I1124 00:41:02.025568      11 x.go:1] y\n", Cut::Lines),
+            ("2026-11-24T00:41:02.026568944Z stdout F {}\n", Cut::Lines),
+            ("2026-11-24T00:41:02.025Z {\"a\":1}\n", Cut::Lines),
+            ("2026-11-24T00:41:01Z AUDIT: id=\"a\" response=\"200\"\n", Cut::Lines),
+            ("2026-11-24T00:41:03+00:00\ttag\t{}\n", Cut::Lines),
+            ("time=\"2026-11-24T00:41:02Z\" level=info msg=x\n", Cut::Lines),
+            ("x{\"kind\":\n{\"kind\":\"Event\",\"auditID\":\"a\"}\n", Cut::Lines),
+            ("\u{feff}TenantId,AuditId,RequestUri,ObjectRef\n", Cut::Csv),
+            ("\"_time\",\"_raw\"\n", Cut::Csv),
+            ("Permission Check Successful\n", Cut::ExportMarker),
+            ("Dear all,\n", Cut::Unknown),
+            ("a,b\n1,2\n", Cut::Unknown),
+            ("2026-11-24 00:50:01.120 +0000 UTC m=+0.081\n", Cut::Unknown),
+        ] {
+            assert_eq!(cut(head.as_bytes(), true), expected, "{head}");
+        }
     }
 }

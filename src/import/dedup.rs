@@ -15,22 +15,30 @@ use crate::model::audit::AuditEvent;
 /// What tells copies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key {
-    /// Digest of (component, auditID, stage).
+    /// Digest of (component, auditID, stage, part of the operation).
     pub identity: [u8; 16],
     /// Digest of the record's bytes.
     pub content: [u8; 16],
 }
 
 /// The key of an event; `None` without an audit ID, since nothing then tells copies.
-pub fn key_of(event: &AuditEvent<'_>, component: Option<&str>, bytes: &[u8]) -> Option<Key> {
+pub fn key_of(event: &AuditEvent<'_>, component: Option<&str>, part: Option<&str>, bytes: &[u8]) -> Option<Key> {
     let id = event.audit_id.as_deref().filter(|id| !id.is_empty())?;
-    Some(Key { identity: identity(component, id, event.stage.as_deref()), content: digest(&[bytes]) })
+    Some(Key { identity: identity(component, id, event.stage.as_deref(), part), content: digest(&[bytes]) })
 }
 
-/// Digest of (component, auditID, stage).
-pub fn identity(component: Option<&str>, audit_id: &str, stage: Option<&str>) -> [u8; 16] {
-    let (c, s) = (component.unwrap_or_default(), stage.unwrap_or_default());
-    digest(&[c.as_bytes(), b"\0", audit_id.as_bytes(), b"\0", s.as_bytes()])
+/// Digest of (component, auditID, stage, part of the operation). Exports that name no server hold the
+/// log of `kube-apiserver`, so the one and the other are equal. Two entries of one long-running
+/// operation may differ in nothing but their part.
+pub fn identity(component: Option<&str>, audit_id: &str, stage: Option<&str>, part: Option<&str>) -> [u8; 16] {
+    let fields = [component.unwrap_or("kube-apiserver"), audit_id, stage.unwrap_or_default(), part.unwrap_or_default()];
+    let mut parts: Vec<&[u8]> = Vec::with_capacity(8);
+    let lengths = fields.map(|f| (f.len() as u64).to_le_bytes());
+    // Lengths go in too: a field may hold any byte.
+    for (field, length) in fields.iter().zip(&lengths) {
+        parts.extend([length.as_slice(), field.as_bytes()]);
+    }
+    digest(&parts)
 }
 
 fn digest(parts: &[&[u8]]) -> [u8; 16] {
@@ -180,6 +188,15 @@ mod tests {
         assert_eq!(compare(&other, &full), Relation::Different);
         let half = content(json!({"verb": "update", "truncated": true, "request_object": {"a": 9}}));
         assert_eq!(compare(&half, &full), Relation::Different);
+    }
+
+    #[test]
+    fn a_missing_component_is_the_api_server_and_parts_are_told_apart() {
+        let of = |c, p| identity(c, "id", Some("ResponseComplete"), p);
+        assert_eq!(of(None, None), of(Some("kube-apiserver"), None));
+        assert_ne!(of(None, None), of(Some("openshift-apiserver"), None));
+        assert_ne!(of(None, Some("first")), of(None, Some("last")));
+        assert_ne!(identity(None, "a", Some("b\0"), None), identity(None, "a", Some("b"), Some("\0")));
     }
 
     #[test]

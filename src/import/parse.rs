@@ -1,4 +1,4 @@
-//! Turns a block of lines, or a whole document file, into rows and the facts needed to place them.
+//! Turns a batch of a source into rows and the facts needed to place them.
 //! Runs on many threads at once; everything here depends on the bytes alone.
 
 use arrow::array::RecordBatch;
@@ -6,15 +6,16 @@ use arrow::error::ArrowError;
 use serde_json::Value;
 
 use super::dedup::{Key, key_of};
-use crate::formats::audit::{self, NotAnEvent};
-use crate::formats::blocks::Block;
-use crate::formats::documents::{self, Document};
+use crate::formats::authenticator::AuthenticatorRecord;
+use crate::formats::completeness::SourceFacts;
+use crate::formats::layout::Context;
 use crate::formats::objects::{self, ListRecord, ObjectRecord};
-use crate::formats::recognise::BOM;
-use crate::formats::{Reject, yaml};
+use crate::formats::sink::{EventRecord, Fact, JsonDocument, Sink, Skipped, Span};
+use crate::formats::source::{Batch, open_batch};
+use crate::formats::{Reject, warnings, yaml};
 use crate::model::resource::{self, Discovery};
 use crate::model::time::Timestamp;
-use crate::tables::event_builder::{Envelope, EventBuilder, EventTimes, Place};
+use crate::tables::event_builder::{EventBuilder, Place};
 
 /// An object with its place in the source.
 #[derive(Clone, Debug)]
@@ -46,6 +47,14 @@ pub struct Parsed {
     pub rejects: Vec<Reject>,
     /// Readable records of other kinds.
     pub skipped: u64,
+    /// Records of aws-iam-authenticator (rows of `identities` one day).
+    pub authenticator: u64,
+    /// Formats, clusters, accounts, pages, warnings.
+    pub facts: SourceFacts,
+    /// Warnings that are not of one record (`gzip-truncated`).
+    pub failure: Option<String>,
+    /// A must-gather listing.
+    pub listing: Option<Vec<u8>>,
 }
 
 impl Parsed {
@@ -55,141 +64,98 @@ impl Parsed {
     }
 }
 
-/// Parses with one source's id.
+/// Parses batches of one source.
 pub struct Parser<'s> {
     source_id: &'s str,
     events: EventBuilder,
     out: Parsed,
 }
 
-impl<'s> Parser<'s> {
-    /// A parser of records of this source.
-    pub fn new(source_id: &'s str) -> Self {
-        Self { source_id, events: EventBuilder::new(), out: Parsed::default() }
+/// Parses a batch.
+///
+/// # Errors
+/// Only when the event table's description is broken.
+pub fn parse(batch: &Batch, source_id: &str, ctx: &Context) -> Result<Parsed, ArrowError> {
+    let mut parser = Parser { source_id, events: EventBuilder::new(), out: Parsed::default() };
+    match batch {
+        Batch::Yaml(bytes) => parser.yaml(bytes),
+        Batch::ApiResources(bytes) => parser.api_resources(bytes),
+        Batch::Listing(bytes) => parser.out.listing = Some(bytes.clone()),
+        _ => open_batch(batch, ctx, &mut parser),
+    }
+    if let Batch::Failed { code, .. } = batch {
+        parser.out.failure = Some(code.clone());
+    }
+    parser.finish()
+}
+
+impl Sink for Parser<'_> {
+    fn event(&mut self, r: EventRecord<'_>) {
+        let place =
+            Place { source_id: self.source_id, offset: r.span.offset, line: r.span.line, length: r.span.length };
+        self.events.push(r.event, r.times, &r.envelope, place);
+        // Two entries of one long-running request differ in nothing but their part.
+        self.out.keys.push(key_of(r.event, r.envelope.component, r.envelope.operation_part, r.raw));
+        self.out.filed.push(r.times.filed());
+        self.out.facts.fact(Fact::Format(r.format));
     }
 
-    /// Parses a block of lines.
-    ///
-    /// # Errors
-    /// Only when the event table's description is broken.
-    pub fn block(mut self, block: &Block) -> Result<Parsed, ArrowError> {
-        for line in block.lines() {
-            let mut bytes = line.bytes;
-            let mut offset = line.offset;
-            if line.offset == 0
-                && let Some(rest) = bytes.strip_prefix(BOM)
-            {
-                bytes = rest;
-                offset += BOM.len() as u64;
-            }
-            let blank = bytes.iter().take_while(|b| b.is_ascii_whitespace()).count();
-            let trimmed = bytes.trim_ascii();
-            if !trimmed.is_empty() {
-                self.line(trimmed, offset + blank as u64, line.number, line.ended);
-            }
+    fn json(&mut self, document: JsonDocument<'_>) {
+        let lists = self.out.lists.len();
+        self.document(document.text, document.span.offset, document.span.line);
+        if document.damaged {
+            // Items are missing: absence from a damaged list proves nothing.
+            self.out.lists.iter_mut().skip(lists).for_each(|l| l.whole = false);
         }
-        self.finish()
     }
 
-    /// Parses a buffer of JSON documents.
-    ///
-    /// # Errors
-    /// As [`Parser::block`].
-    pub fn documents(mut self, bytes: &[u8]) -> Result<Parsed, ArrowError> {
-        let (bytes, offset) = match bytes.strip_prefix(BOM) {
-            Some(rest) => (rest, BOM.len() as u64),
-            None => (bytes, 0),
-        };
-        let (documents, rejects) = documents::split(bytes, offset, 1);
-        for document in &documents {
-            self.document(document);
-        }
-        self.out.rejects.extend(rejects);
-        self.finish()
+    fn authenticator(&mut self, _: &AuthenticatorRecord<'_>, _: Span, _: Option<&str>) {
+        self.out.authenticator += 1;
     }
 
-    /// Parses a buffer of YAML documents.
-    ///
-    /// # Errors
-    /// As [`Parser::block`].
-    pub fn yaml(mut self, bytes: &[u8]) -> Result<Parsed, ArrowError> {
+    fn skip(&mut self, _: Skipped, _: Span) {
+        self.out.skipped += 1;
+    }
+
+    fn reject(&mut self, reject: Reject) {
+        self.out.rejects.push(reject);
+    }
+
+    fn warn(&mut self, code: &'static str) {
+        self.out.facts.warn(code);
+    }
+
+    fn fact(&mut self, fact: Fact<'_>) {
+        self.out.facts.fact(fact);
+    }
+}
+
+impl Parser<'_> {
+    fn yaml(&mut self, bytes: &[u8]) {
         let (documents, rejects) = yaml::split(bytes);
         for document in &documents {
             let first = self.out.objects.len();
-            self.json(&document.json, document.offset, document.line);
-            // Places inside the converted text mean nothing in the file: the document is the place.
+            self.document(&document.json, document.offset, document.line);
             for placed in self.out.objects.iter_mut().skip(first) {
                 (placed.offset, placed.line) = (document.offset, document.line);
                 placed.object.length = usize::try_from(document.length).unwrap_or(usize::MAX);
             }
         }
+        if !rejects.is_empty() {
+            self.out.facts.warn(warnings::REJECTED_LINE);
+        }
         self.out.rejects.extend(rejects);
-        self.finish()
     }
 
-    /// Parses what `kubectl api-resources` printed.
-    ///
-    /// # Errors
-    /// As [`Parser::block`].
-    pub fn api_resources(mut self, bytes: &[u8]) -> Result<Parsed, ArrowError> {
+    fn api_resources(&mut self, bytes: &[u8]) {
         match resource::parse_api_resources_text(&String::from_utf8_lossy(bytes)) {
             Ok(found) => self.out.discovery.push(found),
             Err(e) => self.out.rejects.push(Reject::new(0, 1, bytes, e.to_string())),
         }
-        self.finish()
-    }
-
-    fn line(&mut self, bytes: &[u8], offset: u64, line: u64, ended: bool) {
-        match audit::parse(bytes) {
-            Ok((event, times)) => self.event(&event, times, bytes, offset, line),
-            Err(NotAnEvent::OtherKind) => match std::str::from_utf8(bytes) {
-                Ok(text) => self.json(text, offset, line),
-                Err(_) => self.out.rejects.push(Reject::new(offset, line, bytes, "invalid UTF-8")),
-            },
-            Err(NotAnEvent::Broken(reason)) => self.broken_line(bytes, offset, line, ended, reason),
-        }
-    }
-
-    /// A line that is not one JSON value may be several side by side; otherwise it is one reject.
-    fn broken_line(&mut self, bytes: &[u8], offset: u64, line: u64, ended: bool, reason: String) {
-        let (documents, rejects) = documents::split(bytes, offset, line);
-        if documents.len() + rejects.len() > 1 {
-            for document in &documents {
-                self.document(document);
-            }
-            self.out.rejects.extend(rejects);
-        } else {
-            let reason = if ended { reason } else { format!("last line is cut off: {reason}") };
-            self.out.rejects.push(Reject::new(offset, line, bytes, reason));
-        }
-    }
-
-    fn document(&mut self, document: &Document<'_>) {
-        match audit::parse(document.text.as_bytes()) {
-            Ok((event, times)) => self.event(&event, times, document.text.as_bytes(), document.offset, document.line),
-            Err(NotAnEvent::OtherKind) => self.json(document.text, document.offset, document.line),
-            Err(NotAnEvent::Broken(reason)) => {
-                self.out.rejects.push(Reject::new(document.offset, document.line, document.text.as_bytes(), reason));
-            }
-        }
-    }
-
-    fn event(
-        &mut self,
-        event: &crate::model::audit::AuditEvent<'_>,
-        times: EventTimes,
-        bytes: &[u8],
-        offset: u64,
-        line: u64,
-    ) {
-        let place = Place { source_id: self.source_id, offset, line, length: bytes.len() as u64 };
-        self.events.push(event, times, &Envelope::default(), place);
-        self.out.keys.push(key_of(event, None, bytes));
-        self.out.filed.push(times.filed());
     }
 
     /// JSON that is no audit event: objects, discovery data, or something else.
-    fn json(&mut self, text: &str, offset: u64, line: u64) {
+    fn document(&mut self, text: &str, offset: u64, line: u64) {
         let contents = objects::read(text);
         let held = contents.is_some();
         // Definitions of custom resources are both objects and discovery data.

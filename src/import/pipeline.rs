@@ -13,7 +13,7 @@ use super::error::ImportError;
 use super::evidence::Tables;
 use super::materialise::{self, materialise};
 use super::parse::Parsed;
-use super::read_source::{FileFacts, read_source, sha256_of};
+use super::read_source::{Consumer, FileFacts, read_source, sha256_of};
 use super::resolve_copies;
 use super::source_rows::SourceRow;
 use super::staged::{SnapshotRows, Staged};
@@ -22,7 +22,11 @@ use crate::bundle;
 use crate::case::Case;
 use crate::case::commit::Staging;
 use crate::case::manifest::{ImportRecord, Manifest};
-use crate::formats::recognise::Shape;
+use crate::formats::completeness::{SourceFacts, warnings_of};
+use crate::formats::decode::Content;
+use crate::formats::layout::missing_listed_files;
+use crate::formats::recognise::Cut;
+use crate::formats::warnings;
 use crate::model::finding::{Finding, Severity};
 use crate::model::object::ObservedAt;
 use crate::model::progress::Progress;
@@ -80,6 +84,7 @@ pub fn import(options: &ImportOptions, progress: &dyn Progress) -> Result<Summar
     }
     findings.append(&mut run.findings);
     run.unite_file_times();
+    run.complete_warnings();
     let staged = Staged { case: existing.as_ref(), staging: &mut staging, cluster: &cluster, parts };
     let (summary, manifest) = finish(run, staged, findings, options)?;
     staging.commit(&manifest)?;
@@ -95,10 +100,7 @@ fn finish(
 ) -> Result<(Summary, String), ImportError> {
     if let Some(case) = staged.case {
         let table = case.table(&crate::tables::findings::TABLE, Some(staged.cluster))?;
-        findings.extend(materialise::earlier_findings(
-            table,
-            &["audit-id-collision", "same-bytes", "bundle-damaged", "cluster-name-differs"],
-        )?);
+        findings.extend(materialise::earlier_findings(table, &["audit-id-collision", "same-bytes", "bundle-damaged", "cluster-name-differs", "archive-member-refused"])?);
     }
     if !run.conflicts.is_empty() {
         findings.extend(resolve_copies::resolve(&mut staged, &run.conflicts, &mut run.sources)?);
@@ -179,6 +181,36 @@ struct Run {
     snapshots: Vec<(usize, Parsed)>,
     folders: BTreeMap<usize, (Option<String>, String)>,
     findings: Vec<Finding>,
+    /// What the records of each new source say of it as a whole.
+    facts: BTreeMap<usize, SourceFacts>,
+    /// must-gather listings.
+    listed: Vec<(usize, Vec<u8>)>,
+}
+
+/// One file being read: what is found goes to the run.
+struct Reading<'r, 'c> {
+    run: &'r mut Run,
+    input: &'r Input,
+    chunks: &'r mut Chunks<'c>,
+    progress: &'r dyn Progress,
+}
+
+impl Consumer for Reading<'_, '_> {
+    fn begin(&mut self, path: &str) -> (usize, String) {
+        self.run.begin(self.input, path)
+    }
+
+    fn take(&mut self, number: usize, parsed: Parsed) -> Result<(), ImportError> {
+        self.run.take(number, parsed, self.chunks, self.progress)
+    }
+
+    fn refused(&mut self, number: usize, member: &str, why: &str) {
+        self.run.refused(number, member, why);
+    }
+
+    fn end(&mut self, number: usize, facts: &FileFacts) {
+        self.run.describe(number, self.input, facts);
+    }
 }
 
 impl Run {
@@ -200,6 +232,8 @@ impl Run {
             snapshots: Vec::new(),
             folders: BTreeMap::new(),
             findings: Vec::new(),
+            facts: BTreeMap::new(),
+            listed: Vec::new(),
         })
     }
 
@@ -214,18 +248,36 @@ impl Run {
             progress.advance(input.size);
             return Ok(());
         }
+        read_source(input, progress, &mut Reading { run: self, input, chunks, progress })
+    }
+
+    /// A source begins: the file, or a member of the archive it is.
+    fn begin(&mut self, input: &Input, path: &str) -> (usize, String) {
         let number = self.sources.len();
         let id = format!("s{}", self.others + number + 1);
+        let folder = match path.strip_prefix(input.path.as_str()).filter(|member| !member.is_empty()) {
+            Some(member) => format!("{}{}", input.path, member.rsplit_once('/').map_or("", |(folder, _)| folder)),
+            None => input.folder.clone(),
+        };
         self.sources.push(SourceRow {
             source_id: id.clone(),
-            path: input.path.clone(),
+            path: path.to_owned(),
             bundle: input.bundle.clone(),
             ..Default::default()
         });
-        self.folders.insert(number, (input.bundle.clone(), input.folder.clone()));
-        let facts = read_source(input, &id, progress, &mut |parsed| self.take(number, parsed, chunks, progress))?;
-        self.describe(number, input, &facts);
-        Ok(())
+        self.folders.insert(number, (input.bundle.clone(), folder));
+        (number, id)
+    }
+
+    fn refused(&mut self, number: usize, member: &str, why: &str) {
+        let Some(source) = self.sources.get(number) else { return };
+        self.findings.push(Finding {
+            severity: Severity::Medium,
+            code: warnings::MEMBER_REFUSED,
+            message: format!("member `{member}` of archive `{}` ({}) was not read: {why}", source.path, source.source_id),
+            at: None,
+            witnesses: Vec::new(),
+        });
     }
 
     /// Whether these very bytes are in the case. Only files of equal size are hashed beforehand.
@@ -293,11 +345,14 @@ impl Run {
             progress.rows(filed.len() as u64);
             chunks.push(batch, &filed)?;
         }
+        self.facts.entry(number).or_default().merge(std::mem::take(&mut parsed.facts));
+        self.listed.extend(parsed.listing.take().map(|listing| (number, listing)));
         let Some(source) = self.sources.get_mut(number) else { return Ok(()) };
+        source.warnings.extend(parsed.failure.take());
         source.records += records;
         source.rejects += parsed.rejects.len() as u64;
         source.rows += parsed.objects.len() as u64;
-        source.skipped += parsed.skipped;
+        source.skipped += parsed.skipped + parsed.authenticator;
         ids.iter().for_each(|id| source.duplicate(id));
         for found in &parsed.discovery {
             source.records += found.resources.len() as u64;
@@ -317,34 +372,33 @@ impl Run {
         let Some(source) = self.sources.get_mut(number) else { return };
         source.rows += filed.len() as u64;
         filed.iter().flatten().for_each(|t| source.saw(*t));
-        "native-jsonl".clone_into(&mut source.format);
     }
 
     fn describe(&mut self, number: usize, input: &Input, facts: &FileFacts) {
         let mine = || self.snapshots.iter().filter(|(n, _)| *n == number).map(|(_, p)| p);
         let objects = mine().any(|p| !p.objects.is_empty() || !p.lists.is_empty());
         let discovery = mine().any(|p| !p.discovery.is_empty());
+        let said = self.facts.get(&number).and_then(SourceFacts::format_name);
         let Some(source) = self.sources.get_mut(number) else { return };
         source.sha256.clone_from(&facts.sha256);
         source.size = facts.size;
-        source.compression = facts.compression.as_str().to_owned();
-        source.warnings.clone_from(&facts.warnings);
-        let format = match (source.format.as_str(), objects, discovery, facts.shape) {
-            ("native-jsonl", false, _, _) => "native-jsonl",
-            ("native-jsonl", true, _, _) => "native-jsonl+objects",
-            (_, true, _, Shape::Yaml) => "objects-yaml",
-            (_, true, _, _) => "objects-json",
-            (_, _, true, Shape::ApiResources) => "api-resources",
-            (_, _, true, _) => "discovery",
-            _ if input.file_name == "snapshot.json"
-                && input.observed.is_some_and(|o| o.1 == ObservedBasis::SnapshotFile) =>
-            {
-                "snapshot-info"
-            }
-            _ if source.rejects > 0 => "unreadable",
-            _ => "unrecognised",
+        source.compression.clone_from(&facts.compression);
+        source.warnings.extend(facts.warnings.iter().cloned());
+        let format = match (said, objects, discovery, facts.cut) {
+            (Some(name), false, _, _) => name,
+            (Some(name), true, _, _) => format!("{name}+objects"),
+            (_, true, _, Cut::Yaml) => "objects-yaml".to_owned(),
+            (_, true, _, _) => "objects-json".to_owned(),
+            (_, _, true, Cut::ApiResources) => "api-resources".to_owned(),
+            (_, _, true, _) => "discovery".to_owned(),
+            (_, _, _, Cut::Listing) => "must-gather-listing".to_owned(),
+            _ if facts.content == Content::Tar => "tar".to_owned(),
+            _ if facts.content == Content::Zip => "zip".to_owned(),
+            _ if input.file_name == "snapshot.json" && input.observed.is_some_and(|o| o.1 == ObservedBasis::SnapshotFile) => "snapshot-info".to_owned(),
+            _ if source.rejects > 0 => "unreadable".to_owned(),
+            _ => "unrecognised".to_owned(),
         };
-        format.clone_into(&mut source.format);
+        source.format = format;
         if objects {
             source.observed = input.observed.map(|o| o.0);
             source.observed_basis = input.observed.map(|o| o.1.as_str().to_owned());
@@ -374,8 +428,39 @@ impl Run {
         }
     }
 
+    /// What the sources say of their own completeness, once all are read: pages answer one another, and
+    /// listings name files beside them.
+    fn complete_warnings(&mut self) {
+        let none = SourceFacts::default();
+        let numbers = self.earlier..self.sources.len();
+        let facts: Vec<&SourceFacts> = numbers.clone().map(|n| self.facts.get(&n).unwrap_or(&none)).collect();
+        let sets: Vec<String> = numbers.clone().map(|n| format!("{:?}", self.folders.get(&n))).collect();
+        let pairs: Vec<(&str, &SourceFacts)> = sets.iter().map(String::as_str).zip(facts).collect();
+        let mut found: Vec<BTreeSet<String>> =
+            warnings_of(&pairs).into_iter().map(|codes| codes.into_iter().map(str::to_owned).collect()).collect();
+        for (number, listing) in &self.listed {
+            let Some(source) = self.sources.get(*number) else { continue };
+            let beside = self.sources.iter().filter(|s| s.bundle == source.bundle);
+            let paths: Vec<&str> = beside.map(|s| s.path.as_str()).collect();
+            if !missing_listed_files(&String::from_utf8_lossy(listing), &source.path, &paths).is_empty()
+                && let Some(codes) = found.get_mut(number.saturating_sub(self.earlier))
+            {
+                codes.insert(warnings::LISTED_FILE_MISSING.to_owned());
+            }
+        }
+        for ((number, mut codes), (_, facts)) in numbers.zip(found).zip(&pairs) {
+            let Some(source) = self.sources.get_mut(number) else { continue };
+            codes.extend(std::mem::take(&mut source.warnings));
+            source.warnings = codes.into_iter().collect();
+            source.absent_fields = facts.absent_fields();
+            source.clusters = facts.clusters.iter().cloned().collect();
+            source.accounts = facts.accounts.iter().cloned().collect();
+        }
+    }
+
     fn check_recognised(&self, options: &ImportOptions, found: &Found) -> Result<(), ImportError> {
-        if self.already > 0 || self.new_sources().any(|s| s.rows > 0 || s.duplicates > 0) {
+        let known = self.facts.values().any(|f| !f.formats.is_empty());
+        if self.already > 0 || known || self.new_sources().any(|s| s.rows > 0 || s.duplicates > 0) {
             return Ok(());
         }
         let paths = options.paths.iter().map(|p| p.display().to_string()).collect();

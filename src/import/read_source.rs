@@ -1,26 +1,29 @@
-//! Reads one evidence file once: hashed, decompressed, recognised, cut and parsed on the way.
+//! Reads one evidence file once: hashed, decompressed, recognised, cut and parsed on the way. An
+//! archive is a source without records of its own; each member is a source beside it, read as a stream
+//! and never unpacked to disk. Whatever comes out of one file shares one budget.
 
-use std::io::{self, Read};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::convert::Infallible;
+use std::io::{self, Cursor, Read};
 
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 
 use super::ImportError;
 use super::discover::Input;
-use super::parse::{Parsed, Parser};
-use crate::formats::blocks::{Block, BlockReader, Piece};
-use crate::formats::decode::{Compression, decoded};
-use crate::formats::recognise::{Shape, shape};
-use crate::formats::{Reject, hex};
+use super::parse::{self, Parsed};
+use crate::formats::archive::{self, Visitor};
+use crate::formats::decode::{Content, Peeled, failure_code, peel};
+use crate::formats::layout::Context;
+use crate::formats::limits::{Budget, Limits};
+use crate::formats::recognise::Cut;
+use crate::formats::source::{Batch, Source};
+use crate::formats::{Reject, hex, warnings};
 use crate::model::progress::Progress;
 
-/// Bytes looked at to recognise a file.
-const HEAD: usize = 64 << 10;
-/// Bytes of lines parsed by one thread at a time.
-const BLOCK: usize = 1 << 20;
-/// The largest file of documents (not lines) that is read.
-const MAX_DOCUMENTS: u64 = 2 << 30;
+/// What stands between the path of an archive and that of its member.
+pub const MEMBER: &str = "!/";
+/// Archives inside archives that are opened.
+const NESTED: u32 = 2;
 
 /// What is known of a file once it is read.
 pub struct FileFacts {
@@ -28,188 +31,245 @@ pub struct FileFacts {
     pub sha256: String,
     /// Its size.
     pub size: u64,
-    /// How it is compressed.
-    pub compression: Compression,
+    /// How it is compressed: `none`, `gzip`, `gzip+gzip`.
+    pub compression: String,
+    /// What lies under the compression.
+    pub content: Content,
     /// How it was cut.
-    pub shape: Shape,
-    /// Signs of incompleteness.
+    pub cut: Cut,
+    /// Signs that concern the file and none of its records.
     pub warnings: Vec<String>,
 }
 
-/// Reads `input`, handing what is parsed to `consume` in the order of the file.
+/// Receives what is read. Sources are numbered by [`Consumer::begin`]; those of an archive's members
+/// begin and end while the archive's own is open.
+pub trait Consumer {
+    /// A source begins; gives its number and its id.
+    fn begin(&mut self, path: &str) -> (usize, String);
+
+    /// Something was parsed, in the order of the source.
+    ///
+    /// # Errors
+    /// Ends the import.
+    fn take(&mut self, number: usize, parsed: Parsed) -> Result<(), ImportError>;
+
+    /// A member of an archive was not read.
+    fn refused(&mut self, number: usize, member: &str, why: &str);
+
+    /// A source ends.
+    fn end(&mut self, number: usize, facts: &FileFacts);
+}
+
+/// Reads `input`.
 ///
 /// # Errors
-/// When the file cannot be read at all, or `consume` fails. Damage inside is a reject, not an error.
-pub fn read_source(
-    input: &Input,
-    source_id: &str,
-    progress: &dyn Progress,
-    consume: &mut dyn FnMut(Parsed) -> Result<(), ImportError>,
-) -> Result<FileFacts, ImportError> {
+/// When the file cannot be read at all, or the consumer fails. Damage inside is a reject, not an error.
+pub fn read_source(input: &Input, progress: &dyn Progress, consumer: &mut dyn Consumer) -> Result<(), ImportError> {
     let unreadable = |source: io::Error| ImportError::Unreadable { path: input.path.clone(), source };
-    let digest = Arc::new(Mutex::new(HashState::default()));
-    let raw = Hashing { inner: input.open().map_err(unreadable)?, state: Arc::clone(&digest), progress };
-    let (compression, mut reader) = decoded(Box::new(raw)).map_err(unreadable)?;
-    let (head, whole, failure) = read_head(&mut reader);
-    if let (Some(e), Compression::None) = (failure.as_ref(), compression) {
-        return Err(unreadable(io::Error::new(e.kind(), e.to_string())));
-    }
-    let shape = shape(&head, whole);
-    let mut warnings = Vec::new();
-    let stream = io::Cursor::new(head).chain(Failing(failure).chain(reader));
-    match shape {
-        Shape::JsonLines => read_lines(stream, source_id, compression, &mut warnings, consume)?,
-        Shape::JsonDocuments | Shape::Yaml | Shape::ApiResources => {
-            read_whole(stream, shape, source_id, compression, &mut warnings, consume)?;
-        }
-        Shape::Unknown => {}
-    }
-    let (sha256, size) = finish_hash(input, &digest).map_err(unreadable)?;
-    Ok(FileFacts { sha256, size, compression, shape, warnings })
-}
-
-fn read_head(reader: &mut impl Read) -> (Vec<u8>, bool, Option<io::Error>) {
-    let mut head = Vec::new();
-    match reader.take(HEAD as u64).read_to_end(&mut head) {
-        Ok(n) => (head, n < HEAD, None),
-        Err(e) => (head, true, Some(e)),
-    }
-}
-
-/// Repeats an error met while looking at the head, at its place in the stream.
-struct Failing(Option<io::Error>);
-
-impl Read for Failing {
-    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-        self.0.take().map_or(Ok(0), Err)
-    }
-}
-
-fn read_lines(
-    stream: impl Read + Send,
-    source_id: &str,
-    compression: Compression,
-    warnings: &mut Vec<String>,
-    consume: &mut dyn FnMut(Parsed) -> Result<(), ImportError>,
-) -> Result<(), ImportError> {
-    let mut reader = BlockReader::new(stream, BLOCK);
-    let group_size = rayon::current_num_threads() * 2;
-    let mut cut_off = false;
-    let mut group = next_group(&mut reader, group_size);
-    while !group.is_empty() {
-        let parse = || group.par_iter().map(|piece| parse_piece(piece, source_id)).collect::<Vec<_>>();
-        // Parse this group while the next one is read and hashed.
-        let (parsed, next) = rayon::join(parse, || next_group(&mut reader, group_size));
-        for part in parsed {
-            let part = part?;
-            cut_off = part.rejects.iter().any(|r| r.reason.starts_with("last line is cut off"));
-            consume(part)?;
-        }
-        group = next;
-    }
-    if cut_off {
-        warnings.push("partial-last-line".to_owned());
-    }
-    if let Some(e) = reader.take_failure() {
-        let (offset, line) = reader.position();
-        damaged(compression, &e, (!cut_off).then_some((offset, line)), warnings, consume)?;
+    let budget = Budget::new(Limits::default());
+    let mut reading = Reading { budget: &budget, consumer };
+    let mut hashing = Hashing::new(input.open().map_err(unreadable)?, Some(progress));
+    let (number, facts) = reading.source(&input.path, &mut hashing, 0)?;
+    match hashing.finish() {
+        Ok((sha256, size)) => reading.consumer.end(number, &FileFacts { sha256, size, ..facts }),
+        Err(e) => return Err(unreadable(e)),
     }
     Ok(())
 }
 
-fn next_group(reader: &mut BlockReader<impl Read>, size: usize) -> Vec<Piece> {
-    std::iter::from_fn(|| reader.next_piece()).take(size).collect()
+struct Reading<'a> {
+    budget: &'a Budget,
+    consumer: &'a mut dyn Consumer,
 }
 
-fn parse_piece(piece: &Piece, source_id: &str) -> Result<Parsed, ImportError> {
-    match piece {
-        Piece::Lines(block) => Ok(parse_block(block, source_id)?),
-        Piece::TooLong(reject) => Ok(Parsed { rejects: vec![reject.clone()], ..Default::default() }),
+impl Reading<'_> {
+    /// Reads one source, archive or not. Its digest is filled in by the caller.
+    fn source(&mut self, path: &str, raw: &mut Hashing<'_>, depth: u32) -> Result<(usize, FileFacts), ImportError> {
+        let (number, id) = self.consumer.begin(path);
+        let mut facts = FileFacts {
+            sha256: String::new(),
+            size: 0,
+            compression: "none".to_owned(),
+            content: Content::Plain,
+            cut: Cut::Unknown,
+            warnings: Vec::new(),
+        };
+        // Only the file itself is measured: what a member gives was unpacked from it.
+        let stream: Box<dyn Read + Send + '_> =
+            if depth == 0 { Box::new(self.budget.metered(raw)) } else { Box::new(raw) };
+        let peeled = match peel(stream, self.budget) {
+            Ok(peeled) => peeled,
+            Err(e) => {
+                self.damaged(number, &e, &mut facts)?;
+                return Ok((number, facts));
+            }
+        };
+        facts.compression = peeled.compression();
+        facts.content = peeled.content;
+        match peeled.content {
+            Content::Plain => facts.cut = self.plain(number, &id, path, peeled)?,
+            _ if depth >= NESTED => facts.warnings.push(warnings::NESTED_TOO_DEEP.to_owned()),
+            _ => self.members(number, path, peeled, depth, &mut facts)?,
+        }
+        Ok((number, facts))
+    }
+
+    fn plain(&mut self, number: usize, id: &str, path: &str, peeled: Peeled<'_>) -> Result<Cut, ImportError> {
+        let ctx = Context::of_path(path);
+        let mut source = Source::open(peeled, path, self.budget);
+        let group_size = rayon::current_num_threads() * 2;
+        let mut group = next_group(&mut source, group_size);
+        while !group.is_empty() {
+            let parse = || group.par_iter().map(|batch| parse::parse(batch, id, &ctx)).collect::<Vec<_>>();
+            // Parse this group while the next one is read and hashed.
+            let (parsed, next) = rayon::join(parse, || next_group(&mut source, group_size));
+            for part in parsed {
+                self.consumer.take(number, part?)?;
+            }
+            group = next;
+        }
+        Ok(source.cut())
+    }
+
+    fn members(
+        &mut self,
+        number: usize,
+        path: &str,
+        mut peeled: Peeled<'_>,
+        depth: u32,
+        facts: &mut FileFacts,
+    ) -> Result<(), ImportError> {
+        let (budget, tar) = (self.budget, peeled.content == Content::Tar);
+        let mut walk = Walk { reading: self, number, path, depth, damage: Vec::new(), refused: false };
+        if tar {
+            archive::tar(peeled.reader, budget, &mut walk)?;
+        } else {
+            match archive::buffer(&mut peeled.reader, budget) {
+                Ok(bytes) => archive::zip(Cursor::new(bytes), budget, &mut walk)?,
+                Err(e) => walk.damaged(&e),
+            }
+        }
+        let (damage, refused) = (walk.damage, walk.refused);
+        if refused {
+            facts.warnings.push(warnings::MEMBER_REFUSED.to_owned());
+        }
+        damage.iter().try_for_each(|e| self.damaged(number, e, facts))
+    }
+
+    /// What could not be read of an archive or member: a warning, and a reject that says why.
+    fn damaged(&mut self, number: usize, why: &io::Error, facts: &mut FileFacts) -> Result<(), ImportError> {
+        facts.warnings.push(failure_code(&[], why));
+        let reject = Reject::new(0, 1, b"", format!("{why}; everything before it was read"));
+        self.consumer.take(number, Parsed { rejects: vec![reject], ..Default::default() })
     }
 }
 
-fn parse_block(block: &Block, source_id: &str) -> Result<Parsed, arrow::error::ArrowError> {
-    Parser::new(source_id).block(block)
+fn next_group(source: &mut Source<'_>, size: usize) -> Vec<Batch> {
+    std::iter::from_fn(|| source.next_batch()).take(size).collect()
 }
 
-fn read_whole(
-    stream: impl Read,
-    shape: Shape,
-    source_id: &str,
-    compression: Compression,
-    warnings: &mut Vec<String>,
-    consume: &mut dyn FnMut(Parsed) -> Result<(), ImportError>,
-) -> Result<(), ImportError> {
-    let mut bytes = Vec::new();
-    let read = stream.take(MAX_DOCUMENTS + 1).read_to_end(&mut bytes);
-    if bytes.len() as u64 > MAX_DOCUMENTS {
-        let head = bytes.get(..HEAD).unwrap_or_default();
-        let reason = format!("documents of more than {MAX_DOCUMENTS} bytes: export them one object or event a line");
-        return consume(Parsed { rejects: vec![Reject::new(0, 1, head, reason)], ..Default::default() });
+/// The way through one archive.
+struct Walk<'w, 'a> {
+    reading: &'w mut Reading<'a>,
+    number: usize,
+    path: &'w str,
+    depth: u32,
+    damage: Vec<io::Error>,
+    refused: bool,
+}
+
+impl Visitor for Walk<'_, '_> {
+    type Error = ImportError;
+
+    fn member(&mut self, path: &str, content: &mut (dyn Read + Send)) -> Result<(), ImportError> {
+        let path = format!("{}{MEMBER}{path}", self.path);
+        let mut hashing = Hashing::new(Box::new(content), None);
+        let (number, mut facts) = self.reading.source(&path, &mut hashing, self.depth + 1)?;
+        match hashing.finish() {
+            Ok((sha256, size)) => facts = FileFacts { sha256, size, ..facts },
+            Err(e) => {
+                // The digest is of what could be read; the archive tells the rest.
+                (facts.sha256, facts.size) = hashing.so_far();
+                let code = failure_code(&[], &e);
+                if !facts.warnings.contains(&code) {
+                    facts.warnings.push(code);
+                }
+            }
+        }
+        self.reading.consumer.end(number, &facts);
+        Ok(())
     }
-    let parser = Parser::new(source_id);
-    let parsed = match shape {
-        Shape::Yaml => parser.yaml(&bytes)?,
-        Shape::ApiResources => parser.api_resources(&bytes)?,
-        _ => parser.documents(&bytes)?,
-    };
-    let cut = !parsed.rejects.is_empty();
-    consume(parsed)?;
-    match read {
-        Ok(_) => Ok(()),
-        Err(e) => damaged(compression, &e, (!cut).then_some((bytes.len() as u64, 1)), warnings, consume),
+
+    fn refused(&mut self, path: &str, why: &str) {
+        self.refused = true;
+        self.reading.consumer.refused(self.number, path, why);
+    }
+
+    fn damaged(&mut self, why: &io::Error) {
+        // The cause is kept: it tells a limit from damage.
+        self.damage.push(copy_of(why));
     }
 }
 
-/// A stream that broke off: a warning, and one reject unless the cut record is one already.
-fn damaged(
-    compression: Compression,
-    error: &io::Error,
-    reject_at: Option<(u64, u64)>,
-    warnings: &mut Vec<String>,
-    consume: &mut dyn FnMut(Parsed) -> Result<(), ImportError>,
-) -> Result<(), ImportError> {
-    let cut = error.kind() == io::ErrorKind::UnexpectedEof;
-    warnings.push(format!("{compression}-{}", if cut { "truncated" } else { "damaged" }));
-    let Some((offset, line)) = reject_at else { return Ok(()) };
-    let reason = format!(
-        "{compression} stream is {}: {error}; everything before it was read",
-        if cut { "cut off" } else { "damaged" }
-    );
-    consume(Parsed { rejects: vec![Reject::new(offset, line, b"", reason)], ..Default::default() })
-}
-
-#[derive(Default)]
-struct HashState {
-    hash: Sha256,
-    bytes: u64,
+fn copy_of(error: &io::Error) -> io::Error {
+    match crate::formats::limits::LimitExceeded::behind(error) {
+        Some(limit) => io::Error::other(*limit),
+        None => io::Error::new(error.kind(), error.to_string()),
+    }
 }
 
 /// Hashes what flows through.
-struct Hashing<'r> {
+pub struct Hashing<'r> {
     inner: Box<dyn Read + Send + 'r>,
-    state: Arc<Mutex<HashState>>,
-    progress: &'r dyn Progress,
+    hash: Sha256,
+    bytes: u64,
+    progress: Option<&'r dyn Progress>,
+    failure: Option<io::Error>,
+}
+
+impl<'r> Hashing<'r> {
+    /// Nothing read yet.
+    pub fn new(inner: Box<dyn Read + Send + 'r>, progress: Option<&'r dyn Progress>) -> Self {
+        Self { inner, hash: Sha256::new(), bytes: 0, progress, failure: None }
+    }
+
+    /// Reads what is left (readers stop early at damage and at content they do not know); gives the
+    /// digest, hex, and the size.
+    ///
+    /// # Errors
+    /// When the underlying reader failed, now or earlier.
+    pub fn finish(&mut self) -> io::Result<(String, u64)> {
+        match self.failure.take() {
+            Some(e) => return Err(e),
+            None => io::copy(self, &mut io::sink())?,
+        };
+        Ok(self.so_far())
+    }
+
+    /// Digest and size of what was read.
+    pub fn so_far(&self) -> (String, u64) {
+        (hex(&self.hash.clone().finalize()), self.bytes)
+    }
 }
 
 impl Read for Hashing<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let n = self.inner.read(buf)?;
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.hash.update(buf.get(..n).unwrap_or_default());
-        state.bytes += n as u64;
-        self.progress.advance(n as u64);
+        let n = match self.inner.read(buf) {
+            Ok(n) => n,
+            Err(e) => {
+                if e.kind() != io::ErrorKind::Interrupted {
+                    self.failure = Some(copy_of(&e));
+                }
+                return Err(e);
+            }
+        };
+        self.hash.update(buf.get(..n).unwrap_or_default());
+        self.bytes += n as u64;
+        if let Some(progress) = self.progress {
+            progress.advance(n as u64);
+        }
         Ok(n)
     }
-}
-
-/// The digest of the whole file. When reading stopped early (damage, unknown content) it is read again.
-fn finish_hash(input: &Input, state: &Mutex<HashState>) -> io::Result<(String, u64)> {
-    let state = std::mem::take(&mut *state.lock().unwrap_or_else(PoisonError::into_inner));
-    if state.bytes == input.size {
-        return Ok((hex(&state.hash.finalize()), state.bytes));
-    }
-    sha256_of(input)
 }
 
 /// SHA-256 and size of a file, by reading it.
@@ -217,8 +277,97 @@ fn finish_hash(input: &Input, state: &Mutex<HashState>) -> io::Result<(String, u
 /// # Errors
 /// When it cannot be read.
 pub fn sha256_of(input: &Input) -> io::Result<(String, u64)> {
-    let mut reader = input.open()?;
-    let mut hash = Sha256::new();
-    let bytes = io::copy(&mut reader, &mut hash)?;
-    Ok((hex(&hash.finalize()), bytes))
+    Hashing::new(input.open()?, None).finish()
+}
+
+/// Reads a stretch of a decompressed source: of the member `member` when the file is an archive.
+/// Gives the bytes and the SHA-256 of the source; `None` when there is no such member.
+///
+/// # Errors
+/// When it cannot be read that far.
+pub fn read_stretch(
+    input: &Input,
+    member: Option<&str>,
+    offset: u64,
+    length: u64,
+) -> io::Result<Option<(Vec<u8>, String)>> {
+    let budget = Budget::new(Limits::default());
+    let mut hashing = Hashing::new(input.open()?, None);
+    let stretch = Stretch { budget: &budget, offset, length };
+    match member {
+        None => stretch.read(&mut hashing, true).map(Some),
+        Some(member) => stretch.find(Box::new(budget.metered(&mut hashing)), member, 0),
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Stretch<'b> {
+    budget: &'b Budget,
+    offset: u64,
+    length: u64,
+}
+
+impl Stretch<'_> {
+    fn read(self, raw: &mut Hashing<'_>, metered: bool) -> io::Result<(Vec<u8>, String)> {
+        let mut bytes = Vec::new();
+        let stream: Box<dyn Read + Send + '_> =
+            if metered { Box::new(self.budget.metered(&mut *raw)) } else { Box::new(&mut *raw) };
+        let mut reader = peel(stream, self.budget)?.reader;
+        let skipped = io::copy(&mut reader.by_ref().take(self.offset), &mut io::sink())?;
+        if skipped < self.offset {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        reader.take(self.length).read_to_end(&mut bytes)?;
+        let (sha256, _) = raw.finish()?;
+        Ok((bytes, sha256))
+    }
+
+    fn find(
+        self,
+        reader: Box<dyn Read + Send + '_>,
+        member: &str,
+        depth: u32,
+    ) -> io::Result<Option<(Vec<u8>, String)>> {
+        let mut peeled = peel(reader, self.budget)?;
+        let mut find = Find { stretch: self, member, depth, found: Ok(None) };
+        let walked: Result<(), Infallible> = match peeled.content {
+            Content::Tar => archive::tar(peeled.reader, self.budget, &mut find),
+            Content::Zip => {
+                archive::zip(Cursor::new(archive::buffer(&mut peeled.reader, self.budget)?), self.budget, &mut find)
+            }
+            Content::Plain => Ok(()),
+        };
+        let Ok(()) = walked;
+        find.found
+    }
+}
+
+/// Looks for one member.
+struct Find<'f> {
+    stretch: Stretch<'f>,
+    member: &'f str,
+    depth: u32,
+    found: io::Result<Option<(Vec<u8>, String)>>,
+}
+
+impl Visitor for Find<'_> {
+    type Error = Infallible;
+
+    fn member(&mut self, path: &str, content: &mut (dyn Read + Send)) -> Result<(), Infallible> {
+        if !matches!(self.found, Ok(None)) {
+            return Ok(());
+        }
+        if path == self.member {
+            self.found = self.stretch.read(&mut Hashing::new(Box::new(content), None), false).map(Some);
+        } else if let Some(rest) = self.member.strip_prefix(path).and_then(|rest| rest.strip_prefix(MEMBER))
+            && self.depth < NESTED
+        {
+            self.found = self.stretch.find(Box::new(content), rest, self.depth + 1);
+        }
+        Ok(())
+    }
+
+    fn refused(&mut self, _: &str, _: &str) {}
+
+    fn damaged(&mut self, _: &io::Error) {}
 }

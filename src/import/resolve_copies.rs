@@ -26,7 +26,7 @@ use crate::model::time::Timestamp;
 use crate::tables::events;
 
 /// Columns that say where a record was found, or that are taken out of other columns.
-const NOT_CONTENT: [&str; 16] = [
+const NOT_CONTENT: [&str; 20] = [
     "source_id",
     "offset",
     "line",
@@ -36,6 +36,10 @@ const NOT_CONTENT: [&str; 16] = [
     "log_stream",
     "envelope_time",
     "grpc_code",
+    "api_server",
+    "http_method",
+    "operation_part",
+    "resource_name",
     "api_version",
     "user_credential_id",
     "user_pod_name",
@@ -47,9 +51,14 @@ const NOT_CONTENT: [&str; 16] = [
 /// Columns that hold JSON.
 const JSON: [&str; 5] = ["user_extra", "impersonated_user_extra", "request_object", "response_object", "annotations"];
 
+/// A row by the number of its file and its number in it. Events that one record quotes share their
+/// place in the source, so a place does not tell rows apart.
+type RowId = (usize, usize);
+
 /// One row in question.
 struct Rival {
     place: Provenance,
+    row: RowId,
     at: Option<Timestamp>,
     content: Content,
 }
@@ -65,9 +74,12 @@ pub fn resolve(
 ) -> Result<Vec<Finding>, ImportError> {
     let mut groups: BTreeMap<[u8; 16], Vec<Rival>> = BTreeMap::new();
     let files = staged.event_files()?;
-    for file in &files {
+    for (number, file) in files.iter().enumerate() {
+        let mut first = 0;
         for batch in reader(file)? {
-            collect_rivals(&batch?, conflicts, &mut groups);
+            let batch = batch?;
+            collect_rivals(&batch, (number, first), conflicts, &mut groups);
+            first += batch.num_rows();
         }
     }
     let mut dropped = BTreeSet::new();
@@ -76,7 +88,7 @@ pub fn resolve(
         findings.extend(settle(rivals, &mut dropped, sources));
     }
     if !dropped.is_empty() {
-        files.iter().try_for_each(|file| rewrite_without(staged, file, &dropped))?;
+        files.iter().enumerate().try_for_each(|(n, file)| rewrite_without(staged, file, n, &dropped))?;
     }
     Ok(findings)
 }
@@ -86,18 +98,18 @@ fn reader(file: &Path) -> Result<ParquetRecordBatchReader, ImportError> {
     Ok(ParquetRecordBatchReaderBuilder::try_new(open)?.build()?)
 }
 
-fn collect_rivals(batch: &RecordBatch, conflicts: &BTreeSet<[u8; 16]>, groups: &mut BTreeMap<[u8; 16], Vec<Rival>>) {
+fn collect_rivals(batch: &RecordBatch, first: RowId, conflicts: &BTreeSet<[u8; 16]>, groups: &mut BTreeMap<[u8; 16], Vec<Rival>>) {
     for row in 0..batch.num_rows() {
         let text = |name| text_at(batch, name, row);
         let Some(id) = text("audit_id").filter(|i| !i.is_empty()) else { continue };
-        let key = identity(text("component"), id, text("stage"));
+        let key = identity(text("component"), id, text("stage"), text("operation_part"));
         if conflicts.contains(&key) {
-            groups.entry(key).or_default().push(rival(batch, row));
+            groups.entry(key).or_default().push(rival(batch, row, (first.0, first.1 + row)));
         }
     }
 }
 
-fn rival(batch: &RecordBatch, row: usize) -> Rival {
+fn rival(batch: &RecordBatch, row: usize, id: RowId) -> Rival {
     let mut content = Content::new();
     for column in events::TABLE.columns.iter().filter(|c| !NOT_CONTENT.contains(&c.name)) {
         let value = value_at(batch, column.name, row);
@@ -113,6 +125,7 @@ fn rival(batch: &RecordBatch, row: usize) -> Rival {
             line: number("line"),
             length: number("length"),
         },
+        row: id,
         at: content.get("stage_timestamp").and_then(Value::as_i64).map(Timestamp::from_micros),
         content,
     }
@@ -150,7 +163,7 @@ fn value_at(batch: &RecordBatch, name: &str, row: usize) -> Value {
 }
 
 /// Decides about the rows of one identity.
-fn settle(mut rivals: Vec<Rival>, dropped: &mut BTreeSet<(String, u64)>, sources: &mut [SourceRow]) -> Option<Finding> {
+fn settle(mut rivals: Vec<Rival>, dropped: &mut BTreeSet<RowId>, sources: &mut [SourceRow]) -> Option<Finding> {
     rivals.sort_by(|a, b| source_order(&a.place).cmp(&source_order(&b.place)));
     let mut kept: Vec<Rival> = Vec::new();
     for rival in rivals {
@@ -162,9 +175,9 @@ fn settle(mut rivals: Vec<Rival>, dropped: &mut BTreeSet<(String, u64)>, sources
             None => kept.push(rival),
             Some((k, Relation::FirstIsTruncated)) => {
                 let cut = std::mem::replace(k, rival);
-                drop_row(&cut.place, &k.place, dropped, sources);
+                drop_row(&cut, &k.place, dropped, sources);
             }
-            Some((k, _)) => drop_row(&rival.place, &k.place, dropped, sources),
+            Some((k, _)) => drop_row(&rival, &k.place, dropped, sources),
         }
     }
     let first = kept.first()?;
@@ -189,26 +202,25 @@ fn source_order(p: &Provenance) -> (usize, &str, u64) {
     (p.source_id.len(), &p.source_id, p.offset)
 }
 
-fn drop_row(cut: &Provenance, kept: &Provenance, dropped: &mut BTreeSet<(String, u64)>, sources: &mut [SourceRow]) {
-    if let Some(source) = sources.iter_mut().find(|s| s.source_id == cut.source_id) {
+fn drop_row(cut: &Rival, kept: &Provenance, dropped: &mut BTreeSet<RowId>, sources: &mut [SourceRow]) {
+    if let Some(source) = sources.iter_mut().find(|s| s.source_id == cut.place.source_id) {
         source.rows = source.rows.saturating_sub(1);
         source.duplicate(&kept.source_id);
     }
-    dropped.insert((cut.source_id.clone(), cut.offset));
+    dropped.insert(cut.row);
 }
 
 /// Writes a part again without the dropped rows, in the staging folder. Untouched parts stay.
-fn rewrite_without(staged: &mut Staged<'_>, file: &Path, dropped: &BTreeSet<(String, u64)>) -> Result<(), ImportError> {
+fn rewrite_without(staged: &mut Staged<'_>, file: &Path, number: usize, dropped: &BTreeSet<RowId>) -> Result<(), ImportError> {
     let all = reader(file)?.collect::<Result<Vec<RecordBatch>, ArrowError>>()?;
     let mut changed = false;
     let mut left = Vec::new();
+    let mut first = 0;
     for batch in &all {
         let mask: Vec<bool> = (0..batch.num_rows())
-            .map(|row| {
-                let offset = int_at(batch, "offset", row).and_then(|n| u64::try_from(n).ok()).unwrap_or_default();
-                !dropped.contains(&(text_at(batch, "source_id", row).unwrap_or_default().to_owned(), offset))
-            })
+            .map(|row| !dropped.contains(&(number, first + row)))
             .collect();
+        first += batch.num_rows();
         changed |= mask.contains(&false);
         left.push(filter_record_batch(batch, &BooleanArray::from(mask))?);
     }

@@ -47,6 +47,10 @@ pub struct SourceRow {
     pub warnings: Vec<String>,
     /// Sources of the rows kept in place of duplicates.
     pub duplicate_of: Vec<String>,
+    /// Clusters it names.
+    pub clusters: Vec<String>,
+    /// Cloud accounts it names.
+    pub accounts: Vec<String>,
 }
 
 impl SourceRow {
@@ -91,6 +95,8 @@ impl SourceRow {
             Cell::List(&self.absent_fields),
             Cell::List(&self.warnings),
             Cell::List(&self.duplicate_of),
+            Cell::List(&self.clusters),
+            Cell::List(&self.accounts),
         ])
     }
 }

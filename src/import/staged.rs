@@ -340,6 +340,8 @@ pub fn read_sources(case: &Case, cluster: &str) -> Result<(Vec<SourceRow>, usize
             absent_fields: list("absent_fields", row)?,
             warnings: list("warnings", row)?,
             duplicate_of: list("duplicate_of", row)?,
+            clusters: list("clusters", row)?,
+            accounts: list("accounts", row)?,
         });
     }
     Ok((found, others))
@@ -350,12 +352,13 @@ pub fn read_sources(case: &Case, cluster: &str) -> Result<(Vec<SourceRow>, usize
 /// # Errors
 /// When the table cannot be read.
 pub fn register_earlier(case: &Case, cluster: &str, seen: &mut Seen) -> Result<(), CaseError> {
-    let lazy = case.table(&events::TABLE, Some(cluster))?.select([col("audit_id"), col("stage"), col("component")]);
+    let lazy = case.table(&events::TABLE, Some(cluster))?.select(["audit_id", "stage", "component", "operation_part"].map(col));
     let frame = Frame::collect(lazy, "events")?;
-    let (id, stage, component) = (frame.text("audit_id")?, frame.text("stage")?, frame.text("component")?);
+    let (id, stage) = (frame.text("audit_id")?, frame.text("stage")?);
+    let (component, part) = (frame.text("component")?, frame.text("operation_part")?);
     for row in 0..frame.height() {
         if let Some(id) = id.get(row).filter(|i| !i.is_empty()) {
-            seen.earlier(identity(component.get(row), id, stage.get(row)));
+            seen.earlier(identity(component.get(row), id, stage.get(row), part.get(row)));
         }
     }
     Ok(())

@@ -12,27 +12,11 @@ use serde::Deserialize;
 
 use super::build::{list_builder, time_builder};
 use super::events;
+use crate::formats::sink::Envelope;
 use crate::model::audit::{AuditEvent, ObjectReference, ResponseStatus, UserInfo};
 pub use crate::model::event_times::EventTimes;
 use crate::model::text::Text;
 use crate::model::time::Timestamp;
-
-/// What an export says about a record besides the record itself. Empty for native logs.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Envelope {
-    /// Which server wrote it.
-    pub component: Option<String>,
-    /// Where it was collected.
-    pub node: Option<String>,
-    /// Log stream.
-    pub log_stream: Option<String>,
-    /// When a shipper saw it.
-    pub time: Option<Timestamp>,
-    /// Google Cloud status code.
-    pub grpc_code: Option<i32>,
-    /// A format's own sign that bodies were removed.
-    pub truncated: bool,
-}
 
 /// Where a record lies.
 #[derive(Clone, Copy, Debug)]
@@ -131,6 +115,10 @@ event_columns! {
     log_stream: StringBuilder = StringBuilder::new(),
     envelope_time: TimestampMicrosecondBuilder = time_builder(),
     grpc_code: Int32Builder = Int32Builder::new(),
+    api_server: StringBuilder = StringBuilder::new(),
+    http_method: StringBuilder = StringBuilder::new(),
+    operation_part: StringBuilder = StringBuilder::new(),
+    resource_name: StringBuilder = StringBuilder::new(),
     api_version: StringBuilder = StringBuilder::new(),
     source_id: StringBuilder = StringBuilder::new(),
     offset: Int64Builder = Int64Builder::new(),
@@ -156,7 +144,7 @@ impl EventBuilder {
     }
 
     /// Adds one event.
-    pub fn push(&mut self, event: &AuditEvent<'_>, times: EventTimes, envelope: &Envelope, place: Place<'_>) {
+    pub fn push(&mut self, event: &AuditEvent<'_>, times: EventTimes, envelope: &Envelope<'_>, place: Place<'_>) {
         self.stage_timestamp.append_option(times.stage.map(Timestamp::as_micros));
         self.request_received_timestamp.append_option(times.received.map(Timestamp::as_micros));
         self.audit_id.append_option(text(&event.audit_id));
@@ -218,7 +206,7 @@ impl EventBuilder {
         self.response_status_reason.append_option(text(&status.reason));
     }
 
-    fn push_annotations(&mut self, event: &AuditEvent<'_>, envelope: &Envelope) {
+    fn push_annotations(&mut self, event: &AuditEvent<'_>, envelope: &Envelope<'_>) {
         let get = |key: &str| event.annotations.as_ref().and_then(|a| a.get(key)).map(|v| &**v);
         match &event.annotations {
             Some(all) => {
@@ -235,12 +223,16 @@ impl EventBuilder {
         self.truncated.append_option(truncated.then_some(true));
     }
 
-    fn push_envelope(&mut self, event: &AuditEvent<'_>, envelope: &Envelope, place: Place<'_>) {
-        self.component.append_option(envelope.component.as_deref());
-        self.node.append_option(envelope.node.as_deref());
-        self.log_stream.append_option(envelope.log_stream.as_deref());
+    fn push_envelope(&mut self, event: &AuditEvent<'_>, envelope: &Envelope<'_>, place: Place<'_>) {
+        self.component.append_option(envelope.component);
+        self.node.append_option(envelope.node);
+        self.log_stream.append_option(envelope.log_stream);
         self.envelope_time.append_option(envelope.time.map(Timestamp::as_micros));
         self.grpc_code.append_option(envelope.grpc_code);
+        self.api_server.append_option(envelope.api_server);
+        self.http_method.append_option(envelope.http_method);
+        self.operation_part.append_option(envelope.operation_part);
+        self.resource_name.append_option(envelope.resource_name);
         self.api_version.append_option(text(&event.api_version));
         self.source_id.append_value(place.source_id);
         self.offset.append_value(i64::try_from(place.offset).unwrap_or(i64::MAX));

@@ -14,12 +14,12 @@ pub const TABLE: Table = Table {
 
 const COLUMNS: &[Column] = &[
     required("source_id", Text, "id of the source inside the case, made from its SHA-256 and the time of its snapshot"),
-    required("path", Text, "where it was read: a path, or a path inside its bundle"),
+    required("path", Text, "where it was read: a path, a path inside its bundle, or `ARCHIVE!/MEMBER`"),
     optional("bundle", Text, "the bundle it came in"),
-    required("sha256", Text, "SHA-256 of the file as it was collected"),
+    required("sha256", Text, "SHA-256 of the file, or of the archive member, as it was collected"),
     required("size", Int64, "size of the file in bytes, as collected"),
-    required("format", Text, "recognised format; `unrecognised` where nothing was read"),
-    required("compression", Text, "`none`, `gzip`, `zstd`: how the file itself is compressed"),
+    required("format", Text, "recognised format; several are joined by `+`; `unrecognised` where nothing was read"),
+    required("compression", Text, "`none`, `gzip`, `zstd`, `bzip2`, `xz`: how the file itself is compressed; several layers are joined by `+`, the outermost first"),
     required("records", Int64, "records read"),
     required("rows", Int64, "records that became rows of `events` or versions of objects"),
     required("duplicates", Int64, "records that say the same as one already kept"),
@@ -37,4 +37,6 @@ const COLUMNS: &[Column] = &[
     required("absent_fields", TextList, "columns of `events` that this format cannot carry"),
     required("warnings", TextList, "signs of incompleteness"),
     required("duplicate_of", TextList, "sources whose rows were kept in place of its duplicates"),
+    required("clusters", TextList, "clusters that the export names"),
+    required("accounts", TextList, "cloud accounts, projects and subscriptions that the export names"),
 ];

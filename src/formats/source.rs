@@ -1,0 +1,236 @@
+//! One source from its bytes to batches of records.
+//!
+//! [`Source::next_batch`] runs on one thread: it decompresses, cuts, and puts split records together.
+//! [`open_batch`] may run on many: it depends on the batch alone. A source of plain lines costs nothing
+//! but the cutting; only documents and CSV are held in memory whole.
+
+use std::io::{self, Read};
+
+use super::blocks::{Block, BlockReader, Piece};
+use super::decode::{Compression, Peeled, failure_code};
+use super::documents::{self, Cutter};
+use super::format::Format;
+use super::join::{Joiner, Record};
+use super::layout::{Context, LISTING_SUFFIX};
+use super::limits::{Budget, LimitExceeded};
+use super::open::Opener;
+use super::recognise::{Cut, cut};
+use super::sink::{Fact, Sink};
+use super::{Reject, warnings};
+
+/// Bytes looked at to recognise a file.
+const HEAD: usize = 64 << 10;
+/// Bytes of lines opened by one thread at a time.
+const BLOCK: usize = 1 << 20;
+
+/// Something to be opened.
+#[derive(Debug)]
+pub enum Batch {
+    /// Whole lines that stand for themselves.
+    Lines(Block),
+    /// Records, some put together of several lines.
+    Records(Vec<Record>),
+    /// JSON documents: the whole source.
+    Documents(Vec<u8>),
+    /// A CSV file: the whole source.
+    Csv(Vec<u8>),
+    /// YAML documents: the whole source. Not opened here, see [`super::yaml`].
+    Yaml(Vec<u8>),
+    /// What `kubectl api-resources` printed. Not opened here.
+    ApiResources(Vec<u8>),
+    /// A must-gather listing. Not opened here, see [`super::layout::missing_listed_files`].
+    Listing(Vec<u8>),
+    /// The marker of an export to S3.
+    ExportMarker,
+    /// Reading ended early: the sign for `sources.warnings`, and a reject unless a cut record is one already.
+    Failed {
+        /// The sign.
+        code: String,
+        /// What could not be read.
+        reject: Option<Reject>,
+    },
+    /// A line over the limit.
+    TooLong(Reject),
+}
+
+/// A source being read.
+pub struct Source<'r> {
+    compression: Vec<Compression>,
+    cut: Cut,
+    limit: u64,
+    floor: u64,
+    state: State<'r>,
+}
+
+enum State<'r> {
+    Lines { reader: Box<BlockReader<Box<dyn Read + Send + 'r>>>, joiner: Box<Joiner>, tail: Option<bool> },
+    Whole(Box<dyn Read + Send + 'r>),
+    Failed { code: String, reject: Option<Reject> },
+    Done,
+}
+
+impl<'r> Source<'r> {
+    /// Recognises a file whose compression was taken off; `path` helps to tell layouts, never formats.
+    pub fn open(peeled: Peeled<'r>, path: &str, budget: &Budget) -> Self {
+        let Peeled { layers, mut reader, .. } = peeled;
+        let mut head = Vec::new();
+        let failure = reader.by_ref().take(HEAD as u64).read_to_end(&mut head).err();
+        let whole = head.len() < HEAD;
+        let mut cut = cut(&head, whole);
+        if cut == Cut::Unknown && path.ends_with(LISTING_SUFFIX) {
+            cut = Cut::Listing;
+        }
+        let stream: Box<dyn Read + Send + 'r> = Box::new(io::Cursor::new(head).chain(Failing(failure)).chain(reader));
+        let state = match cut {
+            Cut::Lines => {
+                State::Lines { reader: Box::new(BlockReader::new(stream, BLOCK)), joiner: Box::default(), tail: None }
+            }
+            Cut::Unknown => State::Whole(Box::new(stream)),
+            _ => State::Whole(stream),
+        };
+        Self { compression: layers, cut, limit: budget.limits().buffered, floor: budget.limits().floor, state }
+    }
+
+    /// How the source is read.
+    pub fn cut(&self) -> Cut {
+        self.cut
+    }
+
+    /// The next batch; `None` at the end.
+    pub fn next_batch(&mut self) -> Option<Batch> {
+        match &mut self.state {
+            State::Lines { .. } => self.next_lines(),
+            State::Whole(_) => self.read_whole(),
+            State::Failed { .. } => {
+                let State::Failed { code, reject } = std::mem::replace(&mut self.state, State::Done) else {
+                    return None;
+                };
+                Some(Batch::Failed { code, reject })
+            }
+            State::Done => None,
+        }
+    }
+
+    fn next_lines(&mut self) -> Option<Batch> {
+        let State::Lines { reader, joiner, tail } = &mut self.state else { return None };
+        match reader.next_piece() {
+            Some(Piece::Lines(block)) => {
+                *tail = unended_tail(&block);
+                Some(match joiner.push(&block) {
+                    None => Batch::Lines(block),
+                    Some(records) => Batch::Records(records),
+                })
+            }
+            Some(Piece::TooLong(reject)) => Some(Batch::TooLong(reject)),
+            None => {
+                let rest = joiner.finish();
+                let cut_record = *tail == Some(false);
+                let (failure, (offset, line)) = (reader.take_failure(), reader.position());
+                self.state = match failure {
+                    Some(e) => self.failed(&e, offset, line, cut_record),
+                    None => State::Done,
+                };
+                if rest.is_empty() { self.next_batch() } else { Some(Batch::Records(rest)) }
+            }
+        }
+    }
+
+    fn read_whole(&mut self) -> Option<Batch> {
+        let State::Whole(reader) = std::mem::replace(&mut self.state, State::Done) else { return None };
+        match self.cut {
+            Cut::ExportMarker => return Some(Batch::ExportMarker),
+            Cut::Unknown => return self.look_further(reader),
+            _ => {}
+        }
+        let mut bytes = Vec::new();
+        let read = reader.take(self.limit.saturating_add(1)).read_to_end(&mut bytes);
+        if bytes.len() as u64 > self.limit {
+            let reason = format!("more than {} bytes in one piece: export it one object or event a line", self.limit);
+            let reject = Reject::new(0, 1, bytes.get(..HEAD).unwrap_or_default(), reason);
+            return Some(Batch::TooLong(reject));
+        }
+        if let Err(e) = read {
+            let cut_record = self.cut != Cut::Documents || documents_end_broken(&bytes);
+            self.state = self.failed(&e, bytes.len() as u64, 1, cut_record);
+        }
+        Some(match self.cut {
+            Cut::Csv => Batch::Csv(bytes),
+            Cut::Yaml => Batch::Yaml(bytes),
+            Cut::ApiResources => Batch::ApiResources(bytes),
+            Cut::Listing => Batch::Listing(bytes),
+            _ => Batch::Documents(bytes),
+        })
+    }
+
+    /// Unknown content is not read, but where it was packed it is looked at far enough to tell a bomb.
+    fn look_further(&mut self, reader: Box<dyn Read + Send + 'r>) -> Option<Batch> {
+        if self.compression.is_empty() {
+            return None;
+        }
+        let error = io::copy(&mut reader.take(self.floor.saturating_add(1)), &mut io::sink()).err()?;
+        self.state = self.failed(&error, 0, 1, false);
+        self.next_batch()
+    }
+
+    fn failed(&self, error: &io::Error, offset: u64, line: u64, cut_record: bool) -> State<'r> {
+        let code = failure_code(&self.compression, error);
+        let limit = LimitExceeded::behind(error);
+        let reject = (!cut_record || limit.is_some()).then(|| {
+            let reason = match limit {
+                Some(limit) => limit.to_string(),
+                None => format!("{}: {error}; everything before it was read", code.replace('-', " stream is ")),
+            };
+            Reject::new(offset, line, b"", reason)
+        });
+        State::Failed { code, reject }
+    }
+}
+
+/// Repeats an error at its place in a stream.
+struct Failing(Option<io::Error>);
+
+impl Read for Failing {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
+    }
+}
+
+/// The last line of a block, when no line end follows it: whether it is a whole record all the same.
+fn unended_tail(block: &Block) -> Option<bool> {
+    let last = block.lines().last().filter(|l| !l.ended && !l.bytes.trim_ascii().is_empty())?;
+    Some(serde_json::from_slice::<serde::de::IgnoredAny>(last.bytes).is_ok())
+}
+
+fn documents_end_broken(bytes: &[u8]) -> bool {
+    matches!(Cutter::new(bytes, 0, 1).last(), Some(documents::Piece::Broken(_)))
+}
+
+/// Opens a batch. Yaml, tables and listings are left to the caller.
+pub fn open_batch(batch: &Batch, ctx: &Context, sink: &mut dyn Sink) {
+    let mut opener = Opener { ctx, sink, damaged: false };
+    match batch {
+        Batch::Lines(block) => opener.block(block),
+        Batch::Records(records) => opener.records(records),
+        Batch::Documents(bytes) => {
+            let (start, skip) = match bytes.strip_prefix(super::recognise::BOM) {
+                Some(rest) => (rest, super::recognise::BOM.len()),
+                None => (bytes.as_slice(), 0),
+            };
+            opener.documents(start, skip as u64, 1, bytes.ends_with(b"\n"));
+        }
+        Batch::Csv(bytes) => opener.csv(bytes),
+        Batch::ExportMarker => {
+            opener.sink.fact(Fact::Format(Format::CloudwatchS3Export));
+        }
+        Batch::Failed { reject, .. } => {
+            if let Some(reject) = reject {
+                opener.sink.reject(reject.clone());
+            }
+        }
+        Batch::TooLong(reject) => {
+            opener.sink.reject(reject.clone());
+            opener.sink.warn(warnings::REJECTED_LINE);
+        }
+        Batch::Yaml(_) | Batch::ApiResources(_) | Batch::Listing(_) => {}
+    }
+}
