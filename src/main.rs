@@ -13,10 +13,22 @@ fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             // Nothing is left to do when even standard error is closed.
-            let _ = writeln!(io::stderr(), "kubesleuth: {}", kubesleuth::render::escape::terminal(&format!("{error:#}")));
+            let _ = writeln!(io::stderr(), "kubesleuth: {}", kubesleuth::render::escape::terminal(&message(&error)));
             ExitCode::from(error_code())
         }
     }
+}
+
+/// The error with its causes, each said once: many errors tell their cause in their own words already.
+fn message(error: &anyhow::Error) -> String {
+    error.chain().fold(String::new(), |said, cause| {
+        let cause = cause.to_string();
+        match said.as_str() {
+            "" => cause,
+            _ if said.contains(&cause) => said,
+            _ => format!("{said}: {cause}"),
+        }
+    })
 }
 
 /// Whoever reads our output stopped reading: that is no failure.

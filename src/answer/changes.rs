@@ -140,12 +140,15 @@ fn settled(rule: &PolicyRule) -> PolicyRule {
     rule
 }
 
+/// How items of a list are compared: what they are called, how one is put in words, and what makes two the same.
+type Told<T> = (&'static str, fn(&T) -> String, fn(&T) -> T);
+
 /// What was added to a list and removed from it, however often an item stands in it.
 fn lists<T: Ord>(
     old: Option<&[T]>,
     new: Option<&[T]>,
     whole: bool,
-    (what, words, settle): (&str, fn(&T) -> String, fn(&T) -> T),
+    (what, words, settle): Told<T>,
     told: &mut Vec<String>,
 ) {
     if !whole && (old.is_none() || new.is_none()) {
@@ -186,7 +189,8 @@ impl Walk {
         for key in keys {
             path.push(key.clone());
             let bookkeeping = BOOKKEEPING.iter().any(|b| b.iter().eq(path.iter()));
-            if !bookkeeping && !(path.len() == 1 && skip(key)) {
+            let skipped = path.len() == 1 && skip(key);
+            if !bookkeeping && !skipped {
                 self.pair(old.get(key), new.get(key), path);
             }
             path.pop();

@@ -39,6 +39,12 @@ pub(super) struct Piece {
     pub(super) basis: Basis,
 }
 
+/// How a grant differs, when it began and when it ended.
+type Turn = (Net, Option<Timestamp>, Option<Timestamp>);
+
+/// A rule that a chain gives, and when it does.
+type Held<'a> = (&'a Chain, &'a PolicyRule, &'a [Interval]);
+
 /// How two moments differ in a grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Net {
@@ -96,20 +102,19 @@ pub(super) fn between(pieces: Vec<Piece>, from: Timestamp, to: Timestamp) -> Vec
     for (held, _) in grants.values_mut() {
         join(held);
     }
-    let mut found: BTreeMap<(Net, Option<Timestamp>, Option<Timestamp>, &Chain), (Vec<PolicyRule>, Basis)> =
-        BTreeMap::new();
+    let mut found: BTreeMap<(Turn, &Chain), (Vec<PolicyRule>, Basis)> = BTreeMap::new();
     for ((chain, rule), (held, basis)) in &grants {
-        for (net, began, ended) in turns(held, from, to) {
-            let change = found.entry((net, began, ended, chain)).or_insert((Vec::new(), Basis::Observed));
+        for turn in turns(held, from, to) {
+            let change = found.entry((turn, chain)).or_insert((Vec::new(), Basis::Observed));
             change.0.push(rule.clone());
             change.1 = change.1.weakest(*basis);
         }
     }
-    let mut by_subject: BTreeMap<&Name, Vec<(&Chain, &PolicyRule, &[Interval])>> = BTreeMap::new();
+    let mut by_subject: BTreeMap<&Name, Vec<Held<'_>>> = BTreeMap::new();
     for ((chain, rule), (held, _)) in &grants {
-        by_subject.entry(&chain.subject).or_default().push((chain, rule, held));
+        by_subject.entry(&chain.subject).or_default().push((chain, rule, held.as_slice()));
     }
-    let changes = found.into_iter().map(|((net, began, ended, chain), (rules, basis))| {
+    let changes = found.into_iter().map(|(((net, began, ended), chain), (rules, basis))| {
         let beside = match net {
             Net::Gained | Net::HeldForAWhile => from,
             Net::Lost => to,
@@ -149,7 +154,7 @@ fn join(held: &mut Vec<Interval>) {
 }
 
 /// What became of one grant between two moments.
-fn turns(held: &[Interval], from: Timestamp, to: Timestamp) -> Vec<(Net, Option<Timestamp>, Option<Timestamp>)> {
+fn turns(held: &[Interval], from: Timestamp, to: Timestamp) -> Vec<Turn> {
     let mut turns = Vec::new();
     let inside: Vec<Interval> = held.iter().copied().filter(|h| h.from <= to && h.to > from).collect();
     let both_ends = inside.first().is_some_and(|h| h.contains(from)) && inside.last().is_some_and(|h| h.contains(to));
@@ -172,7 +177,7 @@ fn turns(held: &[Interval], from: Timestamp, to: Timestamp) -> Vec<(Net, Option<
 fn matters(
     rules: &[PolicyRule],
     scope: Option<&str>,
-    grants: &[(&Chain, &PolicyRule, &[Interval])],
+    grants: &[Held<'_>],
     at: Timestamp,
 ) -> Option<bool> {
     let reaches = |chain: &Chain| chain.scope.is_none() || chain.scope.as_deref() == scope;

@@ -234,7 +234,7 @@ pub fn read(rows: LazyFrame) -> Result<Vec<Version>, CaseError> {
 
 /// Makes one of neighbours that are one state known in different ways.
 fn states(mut versions: Vec<Version>) -> Vec<Version> {
-    versions.sort_by(|a, b| order(a, b));
+    versions.sort_by(order);
     let mut joined: Vec<Version> = Vec::with_capacity(versions.len());
     for version in versions {
         match joined.last_mut() {

@@ -37,6 +37,8 @@ const COLLECTION_FILE: &str = "collection.json";
 const BAGIT_FILE: &str = "bagit.txt";
 /// Name of the bag's own metadata, RFC 8493 section 2.2.2.
 const BAG_INFO_FILE: &str = "bag-info.txt";
+/// Name of the payload manifest that we write, RFC 8493 section 2.1.3.
+const MANIFEST_FILE: &str = "manifest-sha256.txt";
 /// Where the payload lies, RFC 8493 section 2.1.2.
 const PAYLOAD: &str = "data";
 /// The largest tag file read into memory: a manifest line takes about 150 bytes, so this is over a million files.

@@ -13,7 +13,7 @@ use super::error::BundleError;
 use super::format::{Collection, CollectionInfo, Encoding, Entry, NotCollected};
 use super::inventory::{Inventory, MemberReader};
 use super::source_path::SourcePath;
-use super::{BAGIT_FILE, COLLECTION_FILE, is_payload, manifest, tags};
+use super::{BAGIT_FILE, COLLECTION_FILE, MANIFEST_FILE, PAYLOAD, is_payload, manifest, tags};
 
 /// An opened bundle.
 #[derive(Debug)]
@@ -26,36 +26,39 @@ pub struct Bundle {
 
 impl Bundle {
     /// Whether a path is a bag by its content: a folder with `bagit.txt`, or a tar file that holds `bagit.txt` at
-    /// the top or in a folder at the top. What cannot be read is not a bundle.
+    /// the top or in a folder at the top. One that has lost its `bagit.txt` is still known by a payload with a
+    /// manifest or a collection record: taken for plain files, its evidence would lose its times and its seal.
+    /// What cannot be read is not a bundle.
     pub fn is_bundle(path: &Path) -> bool {
         let Ok(metadata) = path.metadata() else { return false };
         if metadata.is_dir() {
-            return path.join(BAGIT_FILE).is_file();
+            let record = |name| File::open(path.join(name)).ok();
+            return path.join(BAGIT_FILE).is_file()
+                || path.join(PAYLOAD).is_dir() && tells_a_bag(path.join(MANIFEST_FILE).is_file(), record(COLLECTION_FILE));
         }
-        metadata.is_file()
-            && looks_like_tar(path)
-            && Inventory::read(path).is_ok_and(|i| i.files.contains_key(BAGIT_FILE))
+        metadata.is_file() && looks_like_tar(path) && Inventory::read(path).is_ok_and(|i| is_bag(&i))
     }
 
     /// Opens a bundle: a folder or a tar file.
     ///
     /// # Errors
-    /// [`BundleError::NotABundle`] without a `bagit.txt`; [`BundleError::NewerFormat`] and
+    /// [`BundleError::NotABundle`] for what [`Bundle::is_bundle`] does not know; [`BundleError::NewerFormat`] and
     /// [`BundleError::Collection`] when the record cannot be understood; [`BundleError::Io`].
     pub fn open(path: &Path) -> Result<Self, BundleError> {
         let inventory = Inventory::read(path)?;
-        let Some(declaration) = inventory.tag_file(BAGIT_FILE)? else {
+        let declaration = inventory.tag_file(BAGIT_FILE)?;
+        if declaration.is_none() && !is_bag(&inventory) {
             let damage = inventory.findings.first().map(|f| format!("; {}", f.message)).unwrap_or_default();
             let why = format!("it holds no `{BAGIT_FILE}`{damage}");
             return Err(BundleError::NotABundle { path: path.to_owned(), why });
-        };
+        }
         match inventory.tag_file(COLLECTION_FILE)? {
             Some(bytes) => {
                 let Collection { collection, entries, not_collected, .. } = Collection::parse(&bytes, path)?;
                 Ok(Self { inventory, info: Some(collection), entries, not_collected })
             }
             None => {
-                let version = tags::parse_bagit(&declaration).unwrap_or(tags::BagVersion::V1);
+                let version = declaration.and_then(|d| tags::parse_bagit(&d).ok()).unwrap_or(tags::BagVersion::V1);
                 let entries = foreign_entries(&inventory, version)?;
                 Ok(Self { inventory, info: None, entries, not_collected: Vec::new() })
             }
@@ -157,7 +160,7 @@ impl Read for EntryReader {
 
 /// Entries for a bag without a collection record: what lies in the payload, stored as it is.
 fn foreign_entries(inventory: &Inventory, version: tags::BagVersion) -> Result<Vec<Entry>, BundleError> {
-    let digests = match inventory.tag_file("manifest-sha256.txt")? {
+    let digests = match inventory.tag_file(MANIFEST_FILE)? {
         Some(bytes) => manifest::parse(&bytes, Algorithm::Sha256, version).files,
         None => Default::default(),
     };
@@ -176,6 +179,22 @@ fn foreign_entries(inventory: &Inventory, version: tags::BagVersion) -> Result<V
             note: None,
         })
         .collect())
+}
+
+/// Whether the files are those of a bag.
+fn is_bag(inventory: &Inventory) -> bool {
+    let files = &inventory.files;
+    let record = || files.get(COLLECTION_FILE).and_then(|member| inventory.open(member).ok());
+    files.contains_key(BAGIT_FILE)
+        || files.keys().any(|name| is_payload(name)) && tells_a_bag(files.contains_key(MANIFEST_FILE), record())
+}
+
+/// Whether what lies beside a payload is that of a bag: a manifest, or a collection record as we write it.
+fn tells_a_bag(manifest: bool, record: Option<impl Read>) -> bool {
+    let mut head = Vec::new();
+    manifest
+        || record.is_some_and(|r| r.take(64).read_to_end(&mut head).is_ok())
+            && String::from_utf8_lossy(&head).contains("\"format_version\"")
 }
 
 /// Whether the first header says `ustar`: every tar that a BagIt tool of this century wrote does.

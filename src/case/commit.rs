@@ -196,7 +196,10 @@ fn complete_pending_locked(case_dir: &Path) -> Result<(), CaseError> {
         }
         ignore_missing(fs::rename(pending.join(file), &to)).map_err(|e| CaseError::io(&to, e))?;
     }
-    fs::remove_dir_all(&pending).map_err(|e| CaseError::io(&pending, e))
+    // Under a name of litter first: a removal cut off half-way must not look like a change without its journal.
+    let done = case_dir.join(format!("{STAGING_PREFIX}done-{}", std::process::id()));
+    fs::rename(&pending, &done).map_err(|e| CaseError::io(&pending, e))?;
+    fs::remove_dir_all(&done).map_err(|e| CaseError::io(&done, e))
 }
 
 fn ignore_missing(result: io::Result<()>) -> io::Result<()> {

@@ -6,6 +6,7 @@
 //! not in bytes.
 
 pub mod commit;
+mod count_rows;
 pub mod frame;
 pub mod manifest;
 pub mod parquet_file;

@@ -7,6 +7,7 @@ use polars::prelude::*;
 use polars::io::HiveOptions;
 use polars::sql::SQLContext;
 
+use super::count_rows::count_once;
 use super::{Case, CaseError};
 use crate::tables::schema::{ColumnType, Table};
 use crate::tables;
@@ -55,7 +56,7 @@ impl Case {
         }
         context
             .execute(query)
-            .and_then(LazyFrame::collect)
+            .and_then(|frame| count_once(frame).collect())
             .map_err(|e| CaseError::Query(format!("the query failed: {e}; `kubesleuth tables` lists tables and columns")))
     }
 }

@@ -105,6 +105,10 @@ impl Settings {
                 let n = report.csv_cells_neutralised;
                 writeln!(err, "note: {n} cells that a spreadsheet would take for formulas start with an apostrophe now")?;
             }
+            if report.csv_cells_escaped > 0 {
+                let n = report.csv_cells_escaped;
+                writeln!(err, "note: {n} cells hold control or invisible characters, written as escapes; -o json has the exact text")?;
+            }
         }
         Ok(code(answer.verdict))
     }

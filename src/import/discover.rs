@@ -107,16 +107,7 @@ pub fn discover(paths: &[PathBuf], observed_at: Option<Timestamp>) -> Result<Fou
     }
     let mut found = Found { inputs: Vec::new(), clusters: Vec::new(), bundles: Vec::new() };
     for path in paths {
-        if Bundle::is_bundle(path) {
-            let bundle = Arc::new(Bundle::open(path)?);
-            add_bundle(path, &bundle, &mut found);
-            found.bundles.push((path.clone(), bundle));
-        } else {
-            add_files(path, &mut found)?;
-        }
-    }
-    if found.inputs.is_empty() {
-        return Err(ImportError::Empty(paths.iter().map(|p| display(p)).collect()));
+        add_path(path, &mut found)?;
     }
     found.inputs.sort_by(|a, b| (&a.bundle, &a.path).cmp(&(&b.bundle, &b.path)));
     found.inputs.dedup_by(|a, b| (&a.bundle, &a.path) == (&b.bundle, &b.path));
@@ -134,13 +125,28 @@ fn unreadable(path: &Path, source: io::Error) -> ImportError {
     ImportError::Unreadable { path: display(path), source }
 }
 
-fn add_files(root: &Path, found: &mut Found) -> Result<(), ImportError> {
-    for entry in walkdir::WalkDir::new(root).follow_links(false).follow_root_links(true).sort_by_file_name() {
+/// Adds what lies under a path. A bundle is opened as one wherever it lies: its payload taken for plain
+/// files would lose its times.
+fn add_path(root: &Path, found: &mut Found) -> Result<(), ImportError> {
+    let mut walk = walkdir::WalkDir::new(root).follow_links(false).follow_root_links(true).sort_by_file_name().into_iter();
+    while let Some(entry) = walk.next() {
         let entry = entry.map_err(|e| {
             let path = e.path().unwrap_or(root).to_owned();
             unreadable(&path, e.into_io_error().unwrap_or_else(|| io::Error::other("a loop of links")))
         })?;
-        if !entry.path().is_file() || (entry.path_is_symlink() && entry.depth() > 0) {
+        if entry.path_is_symlink() && entry.depth() > 0 {
+            continue;
+        }
+        if Bundle::is_bundle(entry.path()) {
+            let bundle = Arc::new(Bundle::open(entry.path())?);
+            add_bundle(entry.path(), &bundle, found);
+            found.bundles.push((entry.path().to_owned(), bundle));
+            if entry.path().is_dir() {
+                walk.skip_current_dir();
+            }
+            continue;
+        }
+        if !entry.path().is_file() {
             continue;
         }
         let meta = fs::metadata(entry.path()).map_err(|e| unreadable(entry.path(), e))?;

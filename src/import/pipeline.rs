@@ -52,6 +52,9 @@ pub struct ImportOptions {
 pub fn import(options: &ImportOptions, progress: &dyn Progress) -> Result<Summary, ImportError> {
     let found = discover(&options.paths, options.observed_at)?;
     let mut findings = check_bundles(&found, options, progress)?;
+    if found.inputs.is_empty() {
+        return Err(ImportError::Empty(options.paths.iter().map(|p| p.display().to_string()).collect()));
+    }
     let open = || match Case::open(&options.case_dir) {
         Ok(case) => Ok(Some(case)),
         Err(crate::case::CaseError::Missing(_)) => Ok(None),
@@ -125,17 +128,17 @@ fn check_bundles(found: &Found, options: &ImportOptions, progress: &dyn Progress
         }
         let worst: Vec<&Finding> = check.findings.iter().filter(|f| f.severity > Severity::Info).collect();
         let path = path.display().to_string();
-        let first = worst.first().map(|f| f.message.clone()).unwrap_or_default();
         if !options.accept_damaged {
+            let first = worst.first().map(|f| f.message.clone()).unwrap_or_default();
             return Err(ImportError::DamagedBundle { path, findings: worst.len(), first });
         }
-        findings.push(Finding {
-            severity: Severity::High,
+        findings.extend(worst.iter().map(|f| Finding {
+            severity: f.severity,
             code: "bundle-damaged",
-            message: format!("bundle `{path}` was imported although it is damaged: {} findings, first: {first}", worst.len()),
+            message: format!("bundle `{path}` was imported although it is damaged: {}", f.message),
             at: None,
             witnesses: Vec::new(),
-        });
+        }));
     }
     Ok(findings)
 }

@@ -2,8 +2,9 @@
 //! its cell, because user names and URLs may hold any separator. CSV cannot tell a missing value from an empty
 //! text: both are empty; who needs the difference takes JSON or Parquet.
 //!
-//! Texts that a spreadsheet would run are changed, see [`super::escape::csv_cell`]; the caller is told how
-//! many, so that the change is never silent. Our own numbers and times are not texts and stay.
+//! Texts that a spreadsheet would run are changed, see [`super::escape::csv_cell`], and so are characters that
+//! a terminal would obey or nobody can see, see [`super::escape::csv_text`]; the caller is told how many, so
+//! that the change is never silent. Our own numbers and times are not texts and stay.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -36,11 +37,17 @@ pub(super) fn write(answer: &Answer, out: &mut dyn Write) -> io::Result<RenderRe
 }
 
 fn safe_text<'a>(text: &'a str, report: &mut RenderReport) -> Cow<'a, str> {
-    let safe = escape::csv_cell(text);
-    if matches!(safe, Cow::Owned(_)) {
-        report.csv_cells_neutralised = report.csv_cells_neutralised.saturating_add(1);
+    let visible = escape::csv_text(text);
+    if matches!(visible, Cow::Owned(_)) {
+        report.csv_cells_escaped = report.csv_cells_escaped.saturating_add(1);
     }
-    safe
+    match escape::csv_cell(&visible) {
+        Cow::Borrowed(_) => visible,
+        Cow::Owned(safe) => {
+            report.csv_cells_neutralised = report.csv_cells_neutralised.saturating_add(1);
+            Cow::Owned(safe)
+        }
+    }
 }
 
 fn io_error(error: csv::Error) -> io::Error {
@@ -99,8 +106,9 @@ mod tests {
         let name = AnswerColumn { name: "=1,2\u{1b}".to_owned().into(), narrow: true };
         let answer = Answer { columns: vec![name], rows: vec![vec![Value::Int(3)]], ..sample() };
         let mut bytes = Vec::new();
-        assert_eq!(write(&answer, &mut bytes).unwrap().csv_cells_neutralised, 1);
-        assert_eq!(String::from_utf8(bytes).unwrap(), "\"'=1,2\u{1b}\"\r\n3\r\n");
+        let report = write(&answer, &mut bytes).unwrap();
+        assert_eq!((report.csv_cells_neutralised, report.csv_cells_escaped), (1, 1));
+        assert_eq!(String::from_utf8(bytes).unwrap(), "\"'=1,2\\x1b\"\r\n3\r\n");
         assert!(rendered(&answer, Format::Table).starts_with("=1,2\\x1b\n3\n"));
         assert_eq!(rendered(&answer, Format::Jsonl), "{\"=1,2\\u001b\":3}\n");
     }
@@ -117,7 +125,10 @@ mod tests {
             for (record, row) in records.iter().zip(&answer.rows) {
                 for (cell, value) in record.iter().zip(row) {
                     match value {
-                        Value::Text(text) => prop_assert_eq!(undo_csv_cell(cell), text.as_str()),
+                        Value::Text(text) => {
+                            let visible = escape::csv_text(text);
+                            prop_assert_eq!(undo_csv_cell(cell), visible.as_ref());
+                        }
                         other => prop_assert_eq!(cell, value::exact(other)),
                     }
                 }

@@ -88,6 +88,26 @@ pub fn csv_cell(text: &str) -> Cow<'_, str> {
     if starts_formula { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
 }
 
+/// Text for a CSV cell: as [`terminal`], but line breaks and tabs stay, since a quoted cell may hold them.
+pub fn csv_text(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_hidden) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len().saturating_add(16));
+    let mut rest = text.chars().peekable();
+    let mut changed = false;
+    while let Some(c) = rest.next() {
+        let stays = matches!(c, '\n' | '\t') || c == '\r' && rest.peek() == Some(&'\n');
+        if stays || !is_hidden(c) {
+            shown.push(c);
+        } else {
+            push_visible(&mut shown, c);
+            changed = true;
+        }
+    }
+    if changed { Cow::Owned(shown) } else { Cow::Borrowed(text) }
+}
+
 fn push_visible(shown: &mut String, c: char) {
     match c {
         '\n' => shown.push_str("\\n"),
@@ -165,6 +185,12 @@ mod tests {
         for text in ["", "'", "'quoted'", "a=b", "1+1", "−1", " =1", "user@example.org", "[\"=1\"]"] {
             assert!(matches!(csv_cell(text), Cow::Borrowed(t) if t == text), "{text}");
         }
+    }
+
+    #[test]
+    fn a_cell_keeps_its_line_breaks_and_shows_the_rest() {
+        assert_eq!(csv_text("a\u{1b}[2J\rb\r\nc\n\td\u{9b}\u{202e}"), "a\\x1b[2J\\rb\r\nc\n\td\\x9b\\u{202e}");
+        assert!(matches!(csv_text("{\n\t\"a\": 1\r\n}"), Cow::Borrowed(_)));
     }
 
     proptest! {

@@ -97,6 +97,8 @@ pub struct Style {
 pub struct RenderReport {
     /// CSV cells that got an apostrophe, see [`escape::csv_cell`].
     pub csv_cells_neutralised: u64,
+    /// CSV cells whose control or invisible characters are written as escapes.
+    pub csv_cells_escaped: u64,
 }
 
 /// Why an answer could not be rendered.

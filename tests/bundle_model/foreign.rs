@@ -101,6 +101,32 @@ fn a_bag_of_another_tool_opens_with_its_payload_as_entries() {
     }
 }
 
+/// Trap: taken for plain files, a bundle without its declaration would be imported with the times of its copies.
+#[test]
+fn a_bundle_that_lost_its_declaration_is_still_a_bundle() {
+    let dir = tempfile::tempdir().unwrap();
+    let without = |names: &[&str]| {
+        let mut files = sealed_files();
+        names.iter().for_each(|name| assert!(files.remove(*name).is_some()));
+        files
+    };
+    let lost = [&["bagit.txt"][..], &["bagit.txt", "collection.json"], &["bagit.txt", "manifest-sha256.txt"]];
+    for (i, names) in lost.iter().enumerate() {
+        let (folder, tar) = (dir.path().join(format!("bag{i}")), dir.path().join(format!("bag{i}.tar")));
+        write_tree(&folder, &without(names));
+        write_bag_tar(&tar, &without(names));
+        for path in [folder, tar] {
+            assert!(Bundle::is_bundle(&path), "{names:?}");
+            assert_eq!(Bundle::open(&path).unwrap().entries().len(), 6);
+            assert_seen(&path, "bagit.txt", "no declaration");
+        }
+    }
+    // Other people's folders are called like that too.
+    let other = dir.path().join("other");
+    write_tree(&other, &Files::from([("collection.json".into(), b"{\"info\":1}".to_vec()), ("data/a".into(), b"x".to_vec())]));
+    assert!(!Bundle::is_bundle(&other));
+}
+
 #[test]
 fn what_is_not_a_bag_is_not_taken_for_one() {
     let dir = tempfile::tempdir().unwrap();
