@@ -120,7 +120,10 @@ fn the_program_uses_no_sockets_of_the_standard_library() {
         if path.extension().is_some_and(|x| x == "rs") {
             let text = std::fs::read_to_string(&path).unwrap();
             let code = text.split("#[cfg(test)]").next().unwrap_or_default().to_owned();
-            sources.push((path, code));
+            // Files of tests make sockets to see that they are refused.
+            if !path.iter().any(|p| p == "tests" || p == "tests.rs") {
+                sources.push((path, code));
+            }
         }
     }
     assert!(sources.len() > 50);
