@@ -40,7 +40,7 @@ fn every_subcommand_explains_itself_and_its_flags() {
         // Every flag of the subcommand has a sentence beside or below it.
         let lines: Vec<&str> = help.lines().collect();
         for (i, line) in lines.iter().enumerate().filter(|(_, l)| l.trim_start().starts_with("--")) {
-            let beside = line.trim_start().splitn(2, "  ").nth(1).is_some_and(|d| !d.trim().is_empty());
+            let beside = line.trim_start().split_once("  ").is_some_and(|(_, d)| !d.trim().is_empty());
             let below = lines.get(i + 1).is_some_and(|l| l.starts_with("          ") && !l.trim().is_empty());
             assert!(beside || below, "{command}: {line}");
         }
