@@ -1,6 +1,6 @@
 //! Size and hostility: work must stay linear whatever the evidence looks like. The limits are far above what an
 //! honest machine needs, and far below what quadratic work would take.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
+#![allow(clippy::print_stderr, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
 
 mod history_support;
 

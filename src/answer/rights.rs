@@ -43,7 +43,8 @@ pub fn answer(authorizer: &Authorizer, question: &Question<'_>, members: &BTreeM
     let mut notes = question.wanted.notes(members);
     let is_group = |r: &&Right| r.subject.kind == SubjectKind::Group;
     for note in implied_members(found.rows.iter().filter(is_group).map(|r| &*r.subject.name)) {
-        if !notes.contains(&note) && !(question.wanted.is_master() && note.contains("system:masters")) {
+        let said = question.wanted.is_master() && note.contains("system:masters");
+        if !said && !notes.contains(&note) {
             notes.push(note);
         }
     }

@@ -167,12 +167,16 @@ pub fn read(location: &Location, evidence: Option<&Path>) -> Result<Vec<u8>, Sho
 
 /// The ways to read a path: as a file, and as a member of each archive it may name.
 fn readings(path: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
-    let members = path.match_indices(MEMBER).filter_map(|(at, _)| Some((path.get(..at)?, path.get(at + MEMBER.len()..))));
+    let members =
+        path.match_indices(MEMBER).filter_map(|(at, _)| Some((path.get(..at)?, path.get(at + MEMBER.len()..))));
     std::iter::once((path, None)).chain(members)
 }
 
 /// The files that may hold the record, each with the member of it, the likeliest first.
-fn find_inputs<'l>(location: &'l Location, evidence: Option<&Path>) -> Result<Vec<(Input, Option<&'l str>)>, ShowError> {
+fn find_inputs<'l>(
+    location: &'l Location,
+    evidence: Option<&Path>,
+) -> Result<Vec<(Input, Option<&'l str>)>, ShowError> {
     let roots: Vec<PathBuf> = match (evidence, &location.bundle) {
         (Some(path), _) => vec![path.to_owned()],
         (None, Some(bundle)) => vec![PathBuf::from(bundle)],

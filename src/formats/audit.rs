@@ -6,9 +6,9 @@ use serde::Deserialize;
 
 use super::format::Format;
 use crate::model::audit::{AuditEvent, ObjectReference};
+use crate::model::event_times::EventTimes;
 use crate::model::text::Text;
 use crate::model::time::Timestamp;
-use crate::model::event_times::EventTimes;
 
 /// Why a document is not an audit event.
 #[derive(Clone, Debug, PartialEq, Eq)]

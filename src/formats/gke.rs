@@ -13,8 +13,8 @@ use super::open::{Around, Doc, Opener};
 use super::sink::{Fact, Skipped};
 use super::warnings;
 use crate::model::audit::{AuditEvent, ObjectReference, ResponseStatus, UserInfo};
-use crate::model::text::Text;
 use crate::model::event_times::EventTimes;
+use crate::model::text::Text;
 
 pub(super) fn recognises(fields: &Fields<'_>) -> bool {
     let payload = fields.object("protoPayload");

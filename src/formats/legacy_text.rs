@@ -9,9 +9,9 @@ use super::go_quote;
 use super::open::{Around, Opener};
 use super::warnings;
 use crate::model::audit::{AuditEvent, ObjectReference, ResponseStatus, UserInfo};
+use crate::model::event_times::EventTimes;
 use crate::model::text::Text;
 use crate::model::time::Timestamp;
-use crate::model::event_times::EventTimes;
 
 const MARK: &str = " AUDIT: id=\"";
 

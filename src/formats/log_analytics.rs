@@ -12,9 +12,9 @@ use super::format::Format;
 use super::open::{Around, Doc, Opener};
 use super::{aks, warnings};
 use crate::model::audit::AuditEvent;
+use crate::model::event_times::EventTimes;
 use crate::model::text::Text;
 use crate::model::time::Timestamp;
-use crate::model::event_times::EventTimes;
 
 pub(super) fn recognises(fields: &Fields<'_>) -> bool {
     is_header(&|name| fields.has(name))

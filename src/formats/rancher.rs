@@ -10,9 +10,9 @@ use super::format::Format;
 use super::open::{Around, Doc, Opener};
 use super::warnings;
 use crate::model::audit::{AuditEvent, ResponseStatus, UserInfo};
+use crate::model::event_times::EventTimes;
 use crate::model::text::Text;
 use crate::model::time::Timestamp;
-use crate::model::event_times::EventTimes;
 
 pub(super) fn recognises(fields: &Fields<'_>) -> bool {
     if !fields.has("auditID") || fields.has("kind") || fields.has("level") {

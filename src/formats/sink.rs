@@ -5,8 +5,8 @@ use super::Reject;
 use super::authenticator::AuthenticatorRecord;
 use super::format::Format;
 use crate::model::audit::AuditEvent;
-use crate::model::time::Timestamp;
 use crate::model::event_times::EventTimes;
+use crate::model::time::Timestamp;
 
 /// Where a record lies in the decompressed source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

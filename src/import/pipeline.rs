@@ -100,7 +100,10 @@ fn finish(
 ) -> Result<(Summary, String), ImportError> {
     if let Some(case) = staged.case {
         let table = case.table(&crate::tables::findings::TABLE, Some(staged.cluster))?;
-        findings.extend(materialise::earlier_findings(table, &["audit-id-collision", "same-bytes", "bundle-damaged", "cluster-name-differs", "archive-member-refused"])?);
+        findings.extend(materialise::earlier_findings(
+            table,
+            &["audit-id-collision", "same-bytes", "bundle-damaged", "cluster-name-differs", "archive-member-refused"],
+        )?);
     }
     if !run.conflicts.is_empty() {
         findings.extend(resolve_copies::resolve(&mut staged, &run.conflicts, &mut run.sources)?);
@@ -274,7 +277,10 @@ impl Run {
         self.findings.push(Finding {
             severity: Severity::Medium,
             code: warnings::MEMBER_REFUSED,
-            message: format!("member `{member}` of archive `{}` ({}) was not read: {why}", source.path, source.source_id),
+            message: format!(
+                "member `{member}` of archive `{}` ({}) was not read: {why}",
+                source.path, source.source_id
+            ),
             at: None,
             witnesses: Vec::new(),
         });
@@ -394,7 +400,11 @@ impl Run {
             (_, _, _, Cut::Listing) => "must-gather-listing".to_owned(),
             _ if facts.content == Content::Tar => "tar".to_owned(),
             _ if facts.content == Content::Zip => "zip".to_owned(),
-            _ if input.file_name == "snapshot.json" && input.observed.is_some_and(|o| o.1 == ObservedBasis::SnapshotFile) => "snapshot-info".to_owned(),
+            _ if input.file_name == "snapshot.json"
+                && input.observed.is_some_and(|o| o.1 == ObservedBasis::SnapshotFile) =>
+            {
+                "snapshot-info".to_owned()
+            }
             _ if source.rejects > 0 => "unreadable".to_owned(),
             _ => "unrecognised".to_owned(),
         };

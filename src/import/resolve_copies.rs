@@ -98,7 +98,12 @@ fn reader(file: &Path) -> Result<ParquetRecordBatchReader, ImportError> {
     Ok(ParquetRecordBatchReaderBuilder::try_new(open)?.build()?)
 }
 
-fn collect_rivals(batch: &RecordBatch, first: RowId, conflicts: &BTreeSet<[u8; 16]>, groups: &mut BTreeMap<[u8; 16], Vec<Rival>>) {
+fn collect_rivals(
+    batch: &RecordBatch,
+    first: RowId,
+    conflicts: &BTreeSet<[u8; 16]>,
+    groups: &mut BTreeMap<[u8; 16], Vec<Rival>>,
+) {
     for row in 0..batch.num_rows() {
         let text = |name| text_at(batch, name, row);
         let Some(id) = text("audit_id").filter(|i| !i.is_empty()) else { continue };
@@ -211,15 +216,18 @@ fn drop_row(cut: &Rival, kept: &Provenance, dropped: &mut BTreeSet<RowId>, sourc
 }
 
 /// Writes a part again without the dropped rows, in the staging folder. Untouched parts stay.
-fn rewrite_without(staged: &mut Staged<'_>, file: &Path, number: usize, dropped: &BTreeSet<RowId>) -> Result<(), ImportError> {
+fn rewrite_without(
+    staged: &mut Staged<'_>,
+    file: &Path,
+    number: usize,
+    dropped: &BTreeSet<RowId>,
+) -> Result<(), ImportError> {
     let all = reader(file)?.collect::<Result<Vec<RecordBatch>, ArrowError>>()?;
     let mut changed = false;
     let mut left = Vec::new();
     let mut first = 0;
     for batch in &all {
-        let mask: Vec<bool> = (0..batch.num_rows())
-            .map(|row| !dropped.contains(&(number, first + row)))
-            .collect();
+        let mask: Vec<bool> = (0..batch.num_rows()).map(|row| !dropped.contains(&(number, first + row))).collect();
         first += batch.num_rows();
         changed |= mask.contains(&false);
         left.push(filter_record_batch(batch, &BooleanArray::from(mask))?);

@@ -352,7 +352,9 @@ pub fn read_sources(case: &Case, cluster: &str) -> Result<(Vec<SourceRow>, usize
 /// # Errors
 /// When the table cannot be read.
 pub fn register_earlier(case: &Case, cluster: &str, seen: &mut Seen) -> Result<(), CaseError> {
-    let lazy = case.table(&events::TABLE, Some(cluster))?.select(["audit_id", "stage", "component", "operation_part"].map(col));
+    let lazy = case
+        .table(&events::TABLE, Some(cluster))?
+        .select(["audit_id", "stage", "component", "operation_part"].map(col));
     let frame = Frame::collect(lazy, "events")?;
     let (id, stage) = (frame.text("audit_id")?, frame.text("stage")?);
     let (component, part) = (frame.text("component")?, frame.text("operation_part")?);

@@ -19,7 +19,11 @@ const COLUMNS: &[Column] = &[
     required("sha256", Text, "SHA-256 of the file, or of the archive member, as it was collected"),
     required("size", Int64, "size of the file in bytes, as collected"),
     required("format", Text, "recognised format; several are joined by `+`; `unrecognised` where nothing was read"),
-    required("compression", Text, "`none`, `gzip`, `zstd`, `bzip2`, `xz`: how the file itself is compressed; several layers are joined by `+`, the outermost first"),
+    required(
+        "compression",
+        Text,
+        "`none`, `gzip`, `zstd`, `bzip2`, `xz`: how the file itself is compressed; several layers are joined by `+`, the outermost first",
+    ),
     required("records", Int64, "records read"),
     required("rows", Int64, "records that became rows of `events` or versions of objects"),
     required("duplicates", Int64, "records that say the same as one already kept"),

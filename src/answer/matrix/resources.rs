@@ -119,7 +119,7 @@ fn add_named(lines: &mut Vec<Line>, catalogue: &Catalogue, standing: &Standing<'
     let plurals: BTreeSet<(&str, &str)> = have.iter().map(|(_, resource, sub)| (*resource, *sub)).collect();
     // A rule for every group names nothing new where some group has the resource.
     let new = |(group, resource, sub): &(&str, &str, &str)| {
-        !have.contains(&(*group, *resource, *sub)) && !(*group == ALL && plurals.contains(&(*resource, *sub)))
+        !(have.contains(&(*group, *resource, *sub)) || *group == ALL && plurals.contains(&(*resource, *sub)))
     };
     let new: Vec<Line> = named
         .into_iter()

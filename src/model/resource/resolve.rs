@@ -51,10 +51,8 @@ struct Typed<'a> {
 }
 
 /// Short names that people use though the API has none.
-const HABITS: [(&str, &str); 2] = [
-    ("crb", "clusterrolebindings.rbac.authorization.k8s.io"),
-    ("rb", "rolebindings.rbac.authorization.k8s.io"),
-];
+const HABITS: [(&str, &str); 2] =
+    [("crb", "clusterrolebindings.rbac.authorization.k8s.io"), ("rb", "rolebindings.rbac.authorization.k8s.io")];
 
 impl Catalogue {
     /// Resolves a typed resource type: plural, singular, kind, short name, with `.group` or `.version.group`
