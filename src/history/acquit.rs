@@ -11,7 +11,7 @@ pub(super) fn acquit(line: &mut Line, run: Run, kin: Kindred<'_>) {
     let mut kept: Vec<Point> = Vec::with_capacity(line.points.len());
     let before = line.points.len();
     for (point, after) in line.points.drain(..).zip(&line.after).rev() {
-        if !survived(&point, after, kept.last(), kin) {
+        if !survived(&line.key.name, &point, after, kept.last(), kin) {
             kept.push(point);
         }
     }
@@ -22,7 +22,7 @@ pub(super) fn acquit(line: &mut Line, run: Run, kin: Kindred<'_>) {
     }
 }
 
-fn survived(point: &Point, after: &Here, next: Option<&Point>, kin: Kindred<'_>) -> bool {
+fn survived(name: &str, point: &Point, after: &Here, next: Option<&Point>, kin: Kindred<'_>) -> bool {
     let doubted = match &point.mark {
         Mark::Swept { .. } => true,
         Mark::Act(act) => act.open.is_some() && matches!(act.deed, Deed::Delete | Deed::Mark | Deed::Drop),
@@ -36,5 +36,6 @@ fn survived(point: &Point, after: &Here, next: Option<&Point>, kin: Kindred<'_>)
     };
     let same = uid.is_some() && uid == state.uid;
     let newer = created.is_some_and(|c| c > point.hi);
-    same || !newer && kin.cover.full(point.hi, next.lo) && state.may_be(uid.as_ref(), created)
+    let covered = kin.cover.full(point.hi, next.lo) && kin.births.between(name, point.hi, next.hi).is_none();
+    same || !newer && covered && state.may_be(uid.as_ref(), created)
 }

@@ -12,8 +12,7 @@ use crate::model::time::{Interval, Timestamp};
 
 use super::act::Deed;
 use super::body::Body;
-use super::cover::Cover;
-use super::fold::Run;
+use super::fold::{Kindred, Run};
 use super::gap::{Gaps, Span};
 use super::know::{Before, Here, Life, Origin, State, What};
 use super::line::{Line, Mark, Point};
@@ -23,7 +22,7 @@ use super::version::{ObjectVersion, Presence};
 
 /// The spans of one line, in order of time, not overlapping.
 pub(super) fn spans(line: &Line, start: &Run, mut gaps: Gaps<'_>) -> Vec<Span> {
-    let facts = facts(line, gaps.kin.cover);
+    let facts = facts(line, gaps.kin);
     let (mut here, mut floor, mut from) = (&start.here, start.at, start.at);
     let nobody = Life::default();
     for (i, point) in line.points.iter().enumerate() {
@@ -49,7 +48,7 @@ pub(super) fn spans(line: &Line, start: &Run, mut gaps: Gaps<'_>) -> Vec<Span> {
 }
 
 /// For each point, what evidence from there on tells of the life that was there right before it.
-fn facts(line: &Line, cover: &Cover) -> Vec<Life> {
+fn facts(line: &Line, kin: Kindred<'_>) -> Vec<Life> {
     // Bodies are only looked into where a roleRef is missing somewhere.
     let lacking = |here: &Here| here.object().is_some_and(|s| matches!(s.what, What::Parts(_)));
     let bare = |p: &Point| matches!(&p.mark, Mark::Act(act) if act.deed != Deed::Create && act.shown.is_none());
@@ -63,7 +62,8 @@ fn facts(line: &Line, cover: &Cover) -> Vec<Life> {
     let mut later = Timestamp::MAX;
     for (point, after) in line.points.iter().zip(&line.after).rev() {
         let ours = after.object().map(|s| life(s)).unwrap_or_default();
-        let lasting = cover.full(point.lo, later) || ours.uid.is_some() && ours.uid == known.uid;
+        let nameless = || !after.surely() && kin.births.between(&line.key.name, point.lo, later).is_some();
+        let lasting = kin.cover.full(point.lo, later) && !nameless() || ours.uid.is_some() && ours.uid == known.uid;
         let after = if after.object().is_none() {
             Life::default()
         } else if lasting && known.may_be(ours.uid.as_ref(), ours.created) {
@@ -239,7 +239,7 @@ fn written(key: &ObjectKey, state: &State, parts: &Parts) -> Arc<str> {
 pub(super) fn start(line: &Line, genesis: Option<Interval>) -> Run {
     let first = line.points.first().map(|p| p.lo);
     match genesis.filter(|g| first.is_none_or(|lo| g.from <= lo)) {
-        Some(genesis) => Run::new(Here::Absent(None), genesis.from),
-        None => Run::new(Here::Nothing, Timestamp::MIN),
+        Some(genesis) => Run::new(&line.key.name, Here::Absent(None), genesis.from),
+        None => Run::new(&line.key.name, Here::Nothing, Timestamp::MIN),
     }
 }

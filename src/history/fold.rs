@@ -6,6 +6,7 @@ use crate::model::basis::Basis;
 use crate::model::time::Timestamp;
 
 use super::act::Act;
+use super::births::Births;
 use super::body::SECOND;
 use super::cover::Cover;
 use super::know::{Here, State};
@@ -22,11 +23,16 @@ pub(super) struct Kindred<'a> {
     pub(super) kind: &'a KindOf,
     /// Where the log would show changes of the kind.
     pub(super) cover: &'a Cover,
+    /// Creations under names that the log does not show.
+    pub(super) births: &'a Births,
+    /// When requests may have deleted many, sorted.
+    pub(super) turns: &'a [Timestamp],
 }
 
 /// The walk: what is known now.
 #[derive(Clone, Debug)]
 pub(super) struct Run {
+    name: Arc<str>,
     pub(super) here: Here,
     pub(super) at: Timestamp,
     /// Whether the log can tell from `at` on: not after evidence that took time which the log does not cover.
@@ -36,13 +42,19 @@ pub(super) struct Run {
 }
 
 impl Run {
-    pub(super) fn new(here: Here, at: Timestamp) -> Self {
-        Self { here, at, firm: true, suspect: None }
+    pub(super) fn new(name: &str, here: Here, at: Timestamp) -> Self {
+        Self { name: Arc::from(name), here, at, firm: true, suspect: None }
     }
 
     /// Whether nothing can have happened unseen between `at` and `t`.
     pub(super) fn covers(&self, t: Timestamp, kin: Kindred<'_>) -> bool {
-        self.firm && kin.cover.full(self.at, t)
+        let nameless = || !self.here.surely() && kin.births.between(&self.name, self.at, t).is_some();
+        self.firm && kin.cover.full(self.at, t) && !nameless()
+    }
+
+    /// Whether a request that may have deleted many came between `at` and `t`.
+    pub(super) fn disturbed(&self, t: Timestamp, kin: Kindred<'_>) -> bool {
+        kin.turns.get(kin.turns.partition_point(|turn| *turn < self.at)).is_some_and(|turn| *turn <= t)
     }
 
     /// What is known right before a point that says `point.before()` of it.

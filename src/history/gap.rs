@@ -30,23 +30,12 @@ pub(super) struct Span {
     pub(super) ended: Option<Arc<Origin>>,
 }
 
-/// Creations under names that the log does not show.
-pub(super) trait Unnamed {
-    /// When the last of them that can have created this name within the second did so. `surely`: nothing else can
-    /// have, so that it is accounted for.
-    fn created(&mut self, name: &str, second: Timestamp, surely: bool) -> Option<Timestamp>;
-
-    /// When the last of them, between the two times, that can have created this name did so.
-    fn between(&self, name: &str, from: Timestamp, to: Timestamp) -> Option<Timestamp>;
-}
-
 /// Fills the gaps of one line.
 pub(super) struct Gaps<'a> {
     pub(super) key: &'a ObjectKey,
     pub(super) kin: Kindred<'a>,
     /// The beginning of all evidence.
     pub(super) dawn: Timestamp,
-    pub(super) unnamed: &'a mut dyn Unnamed,
     /// Set while the sighting at the end of a gap is known to be there only from some time on.
     pub(super) since: Option<Timestamp>,
     pub(super) spans: Vec<Span>,
@@ -98,7 +87,13 @@ impl Gaps<'_> {
         facts: &Life,
     ) {
         let to = point.map_or(Timestamp::MAX, |p| p.lo);
-        let reach = self.reach(floor, from, point, to);
+        let mut reach = self.reach(floor, from, point, to);
+        // Where it may not have been there, it may have been created under a name that the log does not show.
+        let nameless = self.kin.births.between(&self.key.name, floor, point.map_or(Timestamp::MAX, |p| p.hi));
+        if let Some(last) = nameless.filter(|_| !before.surely()) {
+            let (onwards, backwards) = (reach.from, reach.backwards.max(last).min(reach.to));
+            reach = Reach { full: false, onwards, backwards, ..reach };
+        }
         let claim = point.map_or(Before::Nothing, Point::before);
         let here = revived(before, &claim, from, reach.full).unwrap_or_else(|| before.clone());
         let here = fill_in(here, facts, reach.full);

@@ -66,7 +66,7 @@ impl Gaps<'_> {
             // Its creation lies where the log would show it, with a second to spare for the answer.
             let shown = self.kin.cover.full(born, second.plus_micros(SECOND));
             let there = self.kin.cover.full(born, second.min(reach.to));
-            let nameless = self.unnamed.created(&self.key.name, born, there);
+            let nameless = self.kin.births.created(&self.key.name, born, there);
             let missing = shown && nameless.is_none();
             if missing && self.kin.kind.rbac.is_some() {
                 let message = format!("{} was created at {born}, where the log shows no such creation", self.key);
@@ -87,7 +87,7 @@ impl Gaps<'_> {
     fn unborn(&mut self, absent: bool, reach: Reach, arrival: &Arrival<'_>) {
         let why = "when it was created is not known";
         let doubted = Arc::new(State::blank(&arrival.state.origin, false, why));
-        let nameless = self.unnamed.between(&self.key.name, reach.floor, arrival.point.hi);
+        let nameless = self.kin.births.between(&self.key.name, reach.floor, arrival.point.hi);
         if absent && reach.full {
             if nameless.is_none() {
                 let (key, to, from) = (self.key, reach.to, reach.from);

@@ -72,6 +72,11 @@ pub(super) enum Here {
 }
 
 impl Here {
+    /// Whether an object was there for sure, so that none of its name can have been created.
+    pub(super) fn surely(&self) -> bool {
+        self.object().is_some_and(|state| state.surely)
+    }
+
     pub(super) fn object(&self) -> Option<&Arc<State>> {
         match self {
             Self::Object(state) => Some(state),

@@ -188,8 +188,8 @@ fn fits_in(run: &Run, next: Option<&Point>, sight: &Sight, kin: Kindred<'_>) -> 
         Some(Before::Seen(state)) => state.may_be(seen.uid.as_ref(), seen.created),
         Some(Before::Nothing | Before::Perhaps) | None => true,
     };
-    // Without a log anything may have happened in between.
-    if !follows || !run.covers(sight.from.max(run.at), kin) {
+    // Without a log anything may have happened in between; deletions of many are weighed later.
+    if !follows || !run.covers(sight.from.max(run.at), kin) || run.disturbed(sight.to, kin) {
         return follows;
     }
     match &run.here {

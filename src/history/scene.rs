@@ -53,8 +53,8 @@ struct Folded {
 }
 
 impl Scene {
-    fn kin<'a>(&'a self, kind: &'a KindOf) -> Kindred<'a> {
-        Kindred { kind, cover: if self.logged.shows(kind) { &self.cover } else { &self.none } }
+    fn kin<'a>(&'a self, kind: &'a KindOf, births: &'a Births, turns: &'a [Timestamp]) -> Kindred<'a> {
+        Kindred { kind, cover: if self.logged.shows(kind) { &self.cover } else { &self.none }, births, turns }
     }
 
     fn genesis(&self, kind: &KindOf) -> Option<Interval> {
@@ -87,7 +87,9 @@ impl Scene {
     /// Points in order, absences added, and what is known after each.
     fn fold(&self, bucket: Bucket, turns: Vec<Turn>, findings: &mut Vec<Finding>) -> Folded {
         let kind = Arc::clone(&bucket.kind);
-        let kin = self.kin(&kind);
+        let births = Births::new(bucket.births);
+        let times: Vec<Timestamp> = turns.iter().map(|t| t.when).collect();
+        let kin = self.kin(&kind, &births, &times);
         let genesis = self.genesis(&kind);
         let lists = self.lists.get(&(Arc::clone(&kind.group), Arc::clone(&kind.kind)));
         let flights = Flights::new(bucket.sweeps.iter().map(|s| (s.begun, s.when)).collect());
@@ -116,22 +118,22 @@ impl Scene {
             let run = start(line, genesis);
             acquit(line, run, kin);
         }
-        Folded { kind, namespace: bucket.namespace, lines, turns, births: Births::new(bucket.births) }
+        Folded { kind, namespace: bucket.namespace, lines, turns, births }
     }
 
     /// Rules of aggregated roles where the controller's change left no body in the log.
     fn recompute(&self, folded: &mut Folded) {
-        if folded.kind.rbac != Some(RbacKind::ClusterRole) || !aggregate::wanted(&folded.lines) {
+        let cluster_roles = folded.kind.rbac == Some(RbacKind::ClusterRole);
+        // A nameless part would be one that is not known.
+        if !cluster_roles || !folded.births.is_empty() || !aggregate::wanted(&folded.lines) {
             return;
         }
         let kind = Arc::clone(&folded.kind);
-        let kin = self.kin(&kind);
+        let kin = self.kin(&kind, &folded.births, &[]);
         let genesis = self.genesis(&kind);
         let sets = self.sets();
         for _ in 0..aggregate::PASSES {
-            let mut births = folded.births.clone();
-            let all: Vec<Vec<Span>> =
-                folded.lines.iter().map(|l| self.spans(l, kin, &mut births, &mut Vec::new())).collect();
+            let all: Vec<Vec<Span>> = folded.lines.iter().map(|l| self.spans(l, kin, &mut Vec::new())).collect();
             let known = |t| sets.unknown_since(RbacKind::ClusterRole, "", t).is_none();
             let changed = aggregate::pass(&mut folded.lines, &all, known);
             if changed.is_empty() {
@@ -146,18 +148,17 @@ impl Scene {
         }
     }
 
-    fn spans(&self, line: &Line, kin: Kindred<'_>, births: &mut Births, findings: &mut Vec<Finding>) -> Vec<Span> {
+    fn spans(&self, line: &Line, kin: Kindred<'_>, findings: &mut Vec<Finding>) -> Vec<Span> {
         let run = start(line, self.genesis(kin.kind));
-        let gaps =
-            Gaps { key: &line.key, kin, dawn: self.dawn, unnamed: births, since: None, spans: Vec::new(), findings };
+        let gaps = Gaps { key: &line.key, kin, dawn: self.dawn, since: None, spans: Vec::new(), findings };
         spans(line, &run, gaps)
     }
 
     fn write(&self, folded: &mut Folded, history: &mut History) {
         let kind = Arc::clone(&folded.kind);
-        let kin = self.kin(&kind);
+        let kin = self.kin(&kind, &folded.births, &[]);
         for line in &folded.lines {
-            let spans = self.spans(line, kin, &mut folded.births, &mut history.findings);
+            let spans = self.spans(line, kin, &mut history.findings);
             history.versions.extend(versions(&line.key, &kind, spans));
         }
     }
