@@ -7,7 +7,7 @@ work="${1:-$(mktemp -d)}"
 [ $# -gt 0 ] || trap 'rm -rf "$work"' EXIT
 target="${CARGO_TARGET_DIR:-target}"
 kubesleuth="$target/release/kubesleuth"
-cargo build --release --locked
+cargo build --release --locked --quiet
 [ -d "$work/evidence" ] || cargo bench --locked --bench generate -- rbac --out "$work/evidence" --seed 1
 
 # Median and range of whole-process seconds over five runs.
