@@ -108,7 +108,7 @@ fn all_agree(write: fn(&[Value]) -> String, step: usize) {
 
 /// What is wrong with the answer to one case.
 fn ask(case: &Value, write: fn(&[Value]) -> String) -> Option<String> {
-    let lab = Lab::new();
+    let lab = Lab::in_memory();
     let objects = lab.write("objects", write(&objects(case)));
     let dir = lab.case("case");
     dir.import([&objects], &["--cluster", "c", "--observed-at", OBSERVED, "--threads", "1", "-q"]);

@@ -105,6 +105,13 @@ impl Lab {
         Self { dir: tempfile::tempdir().unwrap() }
     }
 
+    /// One in memory, where there is such a place: for tests of hundreds of cases, each of which is brought to the disk.
+    pub fn in_memory() -> Self {
+        let memory = Path::new("/dev/shm");
+        let dir = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+        Self { dir: dir.or_else(|_| tempfile::tempdir()).unwrap() }
+    }
+
     /// A path in the folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
