@@ -229,7 +229,7 @@ fn a_folder_that_is_something_else_is_never_taken_for_a_case() {
 fn wrong_usage_is_told_with_what_was_expected() {
     let lab = Lab::new();
     let (case, before) = small_case(&lab);
-    let wrong: [(&[&str], &[&str]); 18] = [
+    let wrong: [(&[&str], &[&str]); 19] = [
         (&[], &["Usage"]),
         (&["who-could"], &["unrecognized subcommand"]),
         (&["who-can"], &["required"]),
@@ -244,6 +244,7 @@ fn wrong_usage_is_told_with_what_was_expected() {
         (&["rights", "a(", "--regex"], &["a("]),
         (&["rights", "robot/alice"], &["robot"]),
         (&["who-did", "--code", "abc"], &["abc"]),
+        (&["who-did", "--from", "2026-03-02", "--to", "2026-03-01"], &["must lie after --from"]),
         (&["sql", "SELEKT"], &["the query failed", "kubesleuth tables"]),
         (&["sql", "SELECT nothing FROM events"], &["the query failed", "nothing"]),
         (&["sources", "-o", "xml"], &["xml", "json"]),

@@ -29,6 +29,19 @@ pub struct StretchArgs {
 }
 
 impl StretchArgs {
+    /// The ends as they were named; `None` when neither was.
+    ///
+    /// # Errors
+    /// When the stretch holds no instant.
+    pub fn named(&self) -> anyhow::Result<Option<Interval>> {
+        if self.from.is_none() && self.to.is_none() {
+            return Ok(None);
+        }
+        let stretch = Interval::new(self.from.unwrap_or(Timestamp::MIN), self.to.unwrap_or(Timestamp::MAX));
+        ensure!(!stretch.is_empty(), "--to ({}) must lie after --from ({})", stretch.to, stretch.from);
+        Ok(Some(stretch))
+    }
+
     /// The stretch, an open end being that of the evidence.
     ///
     /// # Errors

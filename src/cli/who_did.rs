@@ -4,7 +4,6 @@ use super::Settings;
 use super::time_args::StretchArgs;
 use crate::answer::load;
 use crate::answer::who_did::{self, Filter};
-use crate::model::time::{Interval, Timestamp};
 
 /// Arguments of `who-did`. All filters must hold; without any, every request is listed.
 #[derive(Debug, clap::Args)]
@@ -76,10 +75,7 @@ impl Args {
                 Some((resolved.group, resolved.resource))
             }
         };
-        let within = match (self.stretch.from, self.stretch.to) {
-            (None, None) => None,
-            (from, to) => Some(Interval::new(from.unwrap_or(Timestamp::MIN), to.unwrap_or(Timestamp::MAX))),
-        };
+        let within = self.stretch.named()?;
         let filter = Filter {
             verbs: self.verbs,
             resource,
