@@ -320,6 +320,14 @@ fn all_used_is_exit_code_1_and_a_stranger_holds_nothing() {
 }
 
 #[test]
+fn rows_beyond_the_limit_are_counted() {
+    let lab = Lab::new(OBJECTS, &[event("10:00:01", "ann", "get", "/version", json!({}))]);
+    let run = lab.ask(&["unused", "--limit", "4"]);
+    assert_eq!(run.rows().len(), 4);
+    assert!(run.notes().contains("11 more grants are not shown"), "{}", run.notes());
+}
+
+#[test]
 fn groups_missing_from_records_are_said_to_be_missing() {
     let mut get = event("10:00:01", "bob", "get", "/api/v1/namespaces/web/pods/p", json!({}));
     get["user"].as_object_mut().unwrap().remove("groups");
