@@ -8,15 +8,16 @@
 mod search;
 
 use std::collections::hash_map::DefaultHasher;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{Hash as _, Hasher as _};
+use std::sync::Arc;
 
 use super::rights::{entries, gives, rule_index};
 use super::subject::{Wanted, implied_members};
 use super::uses::{LogView, Uses};
 use super::who_can::{namespace, scope, unknowns};
 use super::{Answer, AnswerColumn, AsOf, Value, Verdict, column, wide};
-use crate::authz::{Authorizer, Gives, Right, SubjectKind, When};
+use crate::authz::{Authorizer, Gives, GrantScope, Right, SubjectKind, SubjectRef, When};
 use crate::model::identity::MASTERS;
 use crate::model::rbac::PolicyRule;
 use crate::model::time::Interval;
@@ -48,27 +49,30 @@ pub fn answer(
     log: &LogView,
     members: &BTreeMap<String, Vec<String>>,
 ) -> Answer {
-    let found = question.wanted.rights(authorizer, question.kind, When::During(question.within));
-    let held = unbroken(&found.rows);
     let mut search = Search::new(question, uses);
-    let tally = tally(&held, &mut search, question, log.spans.is_some());
+    let mut tally = Tally::default();
+    let (unknown, basis) =
+        question.wanted.rights_by_binding(authorizer, question.kind, When::During(question.within), |bound| {
+            tally.take(&unbroken(&bound), &mut search, question, log.spans.is_some())
+        });
     let mut notes = question.wanted.notes(members);
     notes.extend(log.notes(uses));
-    notes.extend(self::notes(search.only.as_deref(), uses, &held, &tally));
-    notes.extend(unknowns(&found.unknown));
+    notes.extend(self::notes(search.only.as_deref(), uses, &tally));
+    notes.extend(unknowns(&unknown));
     let verdict = match (log.spans.is_some(), tally.grants, tally.unused) {
-        (_, 0, _) if found.unknown.is_empty() => Verdict::No,
+        (_, 0, _) if unknown.is_empty() => Verdict::No,
         (false, ..) | (_, 0, _) => Verdict::Unknown,
         (true, _, 0) => Verdict::No,
         (true, ..) => Verdict::Yes,
     };
+    tally.rows.sort_by(|a, b| a.0.cmp(&b.0));
     Answer {
         question: describe(question),
         as_of: AsOf::Stretch(question.within),
-        basis: Some(found.basis),
+        basis: Some(basis),
         notes,
         columns: columns(),
-        rows: tally.rows,
+        rows: tally.rows.into_iter().map(|(_, row)| row).collect(),
         verdict,
     }
 }
@@ -76,60 +80,69 @@ pub fn answer(
 /// The rows to be shown, and what all grants come to.
 #[derive(Default)]
 struct Tally {
-    rows: Vec<Vec<Value>>,
+    /// With what they are sorted by; those of one binding and subject come in order.
+    rows: Vec<((SubjectRef, GrantScope), Vec<Value>)>,
+    /// Groups that grants go to.
+    groups: BTreeSet<Arc<str>>,
     grants: usize,
     unused: usize,
+    /// Bindings of subjects that grant nothing.
+    lifeless: usize,
     /// Grants of a kind that the log shows no use of by anybody.
     unlogged: usize,
     /// Rows beyond the limit.
     hidden: usize,
 }
 
-fn tally(held: &[Right], search: &mut Search<'_>, question: &Question<'_>, any_log: bool) -> Tally {
-    let mut tally = Tally::default();
-    for (bound, right) in held.chunk_by(same_binding).flat_map(|chunk| chunk.iter().map(move |right| (chunk, right))) {
-        let Some(rule) = gives(right).1 else { continue };
-        let used = search.of(right, rule, bound);
-        let logged = used.requests > 0 || search.logged(rule);
-        tally.grants += 1;
-        tally.unused += usize::from(used.requests == 0);
-        tally.unlogged += usize::from(!logged);
-        match question.all || used.requests == 0 {
-            true if tally.rows.len() < question.limit => tally.rows.push(row(right, rule, &used, logged, any_log)),
-            shown => tally.hidden += usize::from(shown),
+impl Tally {
+    /// Takes in all that one binding gave one subject.
+    fn take(&mut self, bound: &[Right], search: &mut Search<'_>, question: &Question<'_>, any_log: bool) {
+        for right in bound {
+            if right.subject.kind == SubjectKind::Group {
+                self.groups.insert(Arc::clone(&right.subject.name));
+            }
+            let Some(rule) = gives(right).1 else {
+                self.lifeless += usize::from(matches!(right.gives, Gives::NoRules | Gives::Dangling | Gives::Nobody));
+                continue;
+            };
+            let used = search.of(right, rule, bound);
+            let logged = used.requests > 0 || search.logged(rule);
+            self.grants += 1;
+            self.unused += usize::from(used.requests == 0);
+            self.unlogged += usize::from(!logged);
+            if !question.all && used.requests > 0 {
+                continue;
+            }
+            if self.rows.len() < question.limit {
+                let key = (right.subject.clone(), right.scope.clone());
+                self.rows.push((key, row(right, rule, &used, logged, any_log)));
+            } else {
+                self.hidden += 1;
+            }
         }
     }
-    tally
-}
-
-/// Whether two rows are what one binding gives one subject.
-fn same_binding(a: &Right, b: &Right) -> bool {
-    (&a.subject, &a.binding, &a.role) == (&b.subject, &b.binding, &b.role)
 }
 
 /// Brings together what is one grant: rows that differ only in how well they are known, or in the rule's place in
-/// its role, and follow each other without a break. A grant holds as long as all its rows together.
-fn unbroken(rows: &[Right]) -> Vec<Right> {
-    let mut whole = Vec::new();
-    for bound in rows.chunk_by(same_binding) {
-        let mut alike: Vec<Vec<&Right>> = Vec::new();
-        let mut places: HashMap<u64, Vec<usize>> = HashMap::new();
-        for right in bound {
-            let found = places.entry(content_hash(right)).or_default();
-            let own = found.iter().find(|place| {
-                alike.get(**place).and_then(|list| list.first()).is_some_and(|first| same_content(first, right))
-            });
-            match own.and_then(|place| alike.get_mut(*place)) {
-                Some(list) => list.push(right),
-                None => {
-                    found.push(alike.len());
-                    alike.push(vec![right]);
-                }
+/// its role, and follow each other without a break. A grant holds as long as all its rows together. The rows are
+/// all that one binding gave one subject.
+fn unbroken(bound: &[Right]) -> Vec<Right> {
+    let mut alike: Vec<Vec<&Right>> = Vec::new();
+    let mut places: HashMap<u64, Vec<usize>> = HashMap::new();
+    for right in bound {
+        let found = places.entry(content_hash(right)).or_default();
+        let own = found.iter().find(|place| {
+            alike.get(**place).and_then(|list| list.first()).is_some_and(|first| same_content(first, right))
+        });
+        match own.and_then(|place| alike.get_mut(*place)) {
+            Some(list) => list.push(right),
+            None => {
+                found.push(alike.len());
+                alike.push(vec![right]);
             }
         }
-        whole.extend(alike.into_iter().flat_map(joined));
     }
-    whole
+    alike.into_iter().flat_map(joined).collect()
 }
 
 /// Rows of equal content, those that touch in time made one.
@@ -172,7 +185,7 @@ fn describe(question: &Question<'_>) -> Vec<(&'static str, Value)> {
 }
 
 /// What must be said of the grants and of whose use counts.
-fn notes(only: Option<&str>, uses: &Uses, rows: &[Right], tally: &Tally) -> Vec<String> {
+fn notes(only: Option<&str>, uses: &Uses, tally: &Tally) -> Vec<String> {
     let mut notes = Vec::new();
     if tally.hidden > 0 {
         notes.push(format!(
@@ -186,24 +199,23 @@ fn notes(only: Option<&str>, uses: &Uses, rows: &[Right], tally: &Tally) -> Vec<
             tally.unlogged, tally.grants
         ));
     }
-    let lifeless =
-        rows.iter().filter(|r| matches!(r.gives, Gives::NoRules | Gives::Dangling | Gives::Nobody)).count();
-    if lifeless > 0 {
-        notes.push(format!("{lifeless} bindings of subjects grant nothing and are not listed (no such role, no rules, nobody): see `rights`"));
+    if tally.lifeless > 0 {
+        notes.push(format!(
+            "{} bindings of subjects grant nothing and are not listed (no such role, no rules, nobody): see `rights`",
+            tally.lifeless
+        ));
     }
     if let Some(user) = only {
         notes.push(format!("only use by `{user}` counts, also of what comes through groups"));
     }
-    let masters =
-        uses.requests.iter().filter(|r| !r.besides && uses.identity(r).is_some_and(|i| i.is_master()));
+    let masters = uses.requests.iter().filter(|r| !r.besides && uses.identity(r).is_some_and(|i| i.is_master()));
     let requests: usize = masters.map(|r| r.moments.len()).sum();
     if requests > 0 {
         notes.push(format!(
             "{requests} requests by members of system:masters used no grant: RBAC is not asked for them"
         ));
     }
-    let group = |r: &&Right| r.subject.kind == SubjectKind::Group && *r.subject.name != *MASTERS;
-    notes.extend(implied_members(rows.iter().filter(group).map(|r| &*r.subject.name)));
+    notes.extend(implied_members(tally.groups.iter().map(|group| &**group).filter(|group| *group != MASTERS)));
     notes
 }
 

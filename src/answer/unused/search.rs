@@ -162,4 +162,3 @@ fn late<'r>(requests: &'r Requests, held: Interval, bound: &[Right]) -> Vec<&'r 
     let explained = |m: &Moment| bound.iter().filter(allows).any(|right| m.may_lie_in(right.held));
     requests.moments.within(lagging).filter(|m| !explained(m)).collect()
 }
-
