@@ -81,6 +81,11 @@ impl Standing {
         let subject = self.subjects.get(&(binding.clone(), subject.clone()))?;
         Some(rule.intersect(*subject))
     }
+
+    /// How long a binding named a subject.
+    pub fn named(&self, binding: &ObjectRef, subject: &SubjectRef) -> Option<Interval> {
+        self.subjects.get(&(binding.clone(), subject.clone())).copied()
+    }
 }
 
 /// Names that are repeated in many rows, once each.

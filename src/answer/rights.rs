@@ -1,13 +1,15 @@
 //! `rights`: the roles and rules of a user, group or service account, or of all subjects that match.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use super::load::Standing;
 use super::subject::{Wanted, implied_members};
 use super::who_can::{namespace, scope, unknowns};
 use super::{Answer, AnswerColumn, AsOf, Value, Verdict, column, wide};
-use crate::authz::{Authorizer, Gives, Right, SubjectKind, SubjectRef, When};
+use crate::authz::{Authorizer, Gives, ObjectRef, Right, SubjectKind, SubjectRef, When};
 use crate::model::basis::Basis;
-use crate::model::rbac::PolicyRule;
+use crate::model::rbac::{PolicyRule, RbacKind};
 use crate::model::time::Interval;
 
 /// What a row is.
@@ -37,8 +39,18 @@ pub struct Question<'a> {
     pub as_of: AsOf,
 }
 
-/// Answers; `members` are the users that events show in each group.
-pub fn answer(authorizer: &Authorizer, question: &Question<'_>, members: &BTreeMap<String, Vec<String>>) -> Answer {
+/// What an answer shows beside the rights themselves.
+#[derive(Clone, Copy)]
+pub struct Beside<'a> {
+    /// The users that events show in each group.
+    pub members: &'a BTreeMap<String, Vec<String>>,
+    /// How long rules and subjects stood, also beyond the time asked about.
+    pub standing: &'a Standing,
+}
+
+/// Answers.
+pub fn answer(authorizer: &Authorizer, question: &Question<'_>, beside: Beside<'_>) -> Answer {
+    let members = beside.members;
     let found = question.wanted.rights(authorizer, question.kind, question.when);
     let mut notes = question.wanted.notes(members);
     let is_group = |r: &&Right| r.subject.kind == SubjectKind::Group;
@@ -55,8 +67,8 @@ pub fn answer(authorizer: &Authorizer, question: &Question<'_>, members: &BTreeM
         (true, false) => Verdict::Unknown,
     };
     let (columns, rows) = match question.per {
-        Per::Rule => (rule_columns(), found.rows.iter().map(|r| rule_row(r, members)).collect()),
-        Per::Role => (role_columns(), by_binding(&found.rows).iter().map(|r| role_row(r, members)).collect()),
+        Per::Rule => (rule_columns(), found.rows.iter().map(|r| rule_row(r, beside)).collect()),
+        Per::Role => (role_columns(), by_binding(&found.rows).iter().map(|r| role_row(r, beside)).collect()),
     };
     Answer {
         question: vec![("subject", Value::text(question.typed)), ("kind", Value::text(question.kind))],
@@ -133,8 +145,21 @@ pub(super) fn members_seen(subject: &SubjectRef, members: &BTreeMap<String, Vec<
     }
 }
 
-fn rule_row(r: &Right, members: &BTreeMap<String, Vec<String>>) -> Vec<Value> {
+/// How long a right stood; what gives nothing stood as long as the binding named the subject.
+fn stood(right: &Right, standing: &Standing) -> Interval {
+    let stood = match &right.gives {
+        Gives::Rule(rule) | Gives::MaybeRule(rule, _) => RbacKind::from_kind(&right.role.kind).and_then(|kind| {
+            let role = ObjectRef::new(kind, Arc::clone(&right.role.namespace), Arc::clone(&right.role.name));
+            standing.reach(&right.binding, &right.subject, &role, rule.index())
+        }),
+        _ => standing.named(&right.binding, &right.subject),
+    };
+    stood.unwrap_or(right.reach)
+}
+
+fn rule_row(r: &Right, beside: Beside<'_>) -> Vec<Value> {
     let (word, rule, reason) = gives(r);
+    let stood = stood(r, beside.standing);
     vec![
         r.subject.kind.as_str().into(),
         namespace(&r.subject.namespace),
@@ -153,11 +178,11 @@ fn rule_row(r: &Right, members: &BTreeMap<String, Vec<String>>) -> Vec<Value> {
         namespace(&r.binding.namespace),
         (&*r.binding.name).into(),
         rule_index(r),
-        Value::bound(r.reach.from),
-        Value::bound(r.reach.to),
+        Value::bound(stood.from),
+        Value::bound(stood.to),
         r.basis.as_str().into(),
         Value::text(reason),
-        members_seen(&r.subject, members),
+        members_seen(&r.subject, beside.members),
     ]
 }
 
@@ -166,7 +191,6 @@ struct Bound<'a> {
     first: &'a Right,
     /// Rules, known or possible.
     rules: usize,
-    held: Interval,
     basis: Basis,
 }
 
@@ -177,11 +201,9 @@ fn by_binding(rows: &[Right]) -> Vec<Bound<'_>> {
     chunks
         .filter_map(|chunk| {
             let first = chunk.first()?;
-            let mut bound = Bound { first, rules: 0, held: first.reach, basis: first.basis };
+            let mut bound = Bound { first, rules: 0, basis: first.basis };
             for right in chunk {
                 bound.rules += usize::from(gives(right).1.is_some());
-                bound.held.from = bound.held.from.min(right.reach.from);
-                bound.held.to = bound.held.to.max(right.reach.to);
                 bound.basis = bound.basis.weakest(right.basis);
             }
             Some(bound)
@@ -204,8 +226,9 @@ fn role_columns() -> Vec<AnswerColumn> {
     ]
 }
 
-fn role_row(b: &Bound<'_>, members: &BTreeMap<String, Vec<String>>) -> Vec<Value> {
+fn role_row(b: &Bound<'_>, beside: Beside<'_>) -> Vec<Value> {
     let r = b.first;
+    let named = beside.standing.named(&r.binding, &r.subject).unwrap_or(r.reach);
     let word = match (gives(r).0, b.rules) {
         ("rule", 1) => "1 rule".to_owned(),
         ("rule", n) => format!("{n} rules"),
@@ -219,10 +242,10 @@ fn role_row(b: &Bound<'_>, members: &BTreeMap<String, Vec<String>>) -> Vec<Value
         format!("{}/{}", r.binding.kind, r.binding.name).into(),
         word.into(),
         namespace(&r.binding.namespace),
-        Value::bound(b.held.from),
-        Value::bound(b.held.to),
+        Value::bound(named.from),
+        Value::bound(named.to),
         b.basis.as_str().into(),
-        members_seen(&r.subject, members),
+        members_seen(&r.subject, beside.members),
     ]
 }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use regex::Regex;
 
-use crate::authz::{Authorizer, Rights, SubjectKind, SubjectRef, SubjectSelector, When};
+use crate::authz::{Authorizer, Right, Rights, SubjectKind, SubjectRef, SubjectSelector, Unknown, When};
+use crate::model::basis::Basis;
 use crate::model::identity::{self, MASTERS};
 
 /// Groups named in a note; more are counted.
@@ -153,10 +154,25 @@ impl Wanted {
 
     /// What the subjects were given; `kind` narrows to one kind of subject.
     pub fn rights(&self, authorizer: &Authorizer, kind: Option<&str>, when: When) -> Rights {
+        self.select(kind, |selector| authorizer.rights(selector, when))
+    }
+
+    /// The same piece by piece, as [`Authorizer::rights_by_binding`] gives it.
+    pub fn rights_by_binding(
+        &self,
+        authorizer: &Authorizer,
+        kind: Option<&str>,
+        when: When,
+        f: impl FnMut(Vec<Right>),
+    ) -> (Vec<Unknown>, Basis) {
+        self.select(kind, |selector| authorizer.rights_by_binding(selector, when, f))
+    }
+
+    fn select<T>(&self, kind: Option<&str>, ask: impl FnOnce(SubjectSelector<'_>) -> T) -> T {
         let full = self.full_identity();
         let of_kind = |s: &SubjectRef| kind.is_none_or(|k| s.kind.as_str().eq_ignore_ascii_case(k));
         let holds = |s: &SubjectRef| of_kind(s) && self.means(s, full.as_ref());
-        authorizer.rights(SubjectSelector::Matching(&holds), when)
+        ask(SubjectSelector::Matching(&holds))
     }
 
     /// Whether the answer is about a member of the privileged group, as far as the question tells.

@@ -131,6 +131,10 @@ impl PartialOrd for RuleRef {
 
 impl Ord for RuleRef {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.index.cmp(&other.index).then_with(|| self.rule().cmp(other.rule()))
+        let rules = || match Arc::ptr_eq(&self.rules, &other.rules) {
+            true => std::cmp::Ordering::Equal,
+            false => self.rule().cmp(other.rule()),
+        };
+        self.index.cmp(&other.index).then_with(rules)
     }
 }

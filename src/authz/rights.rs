@@ -8,7 +8,7 @@ use crate::model::basis::Basis;
 use crate::model::rbac::RbacKind;
 use crate::model::time::Interval;
 
-use super::chains::{Cutter, Held, Moment, Piece, Reaching, RoleCutter, Stretch, fill_reach, merge, touching};
+use super::chains::{Cutter, Held, Moment, Piece, Reaching, RoleCutter, Stretch, fill_reach, touching};
 use super::completeness::Completeness;
 use super::index::Binding;
 use super::objects::{GrantScope, ObjectRef, RoleName, RuleRef};
@@ -125,12 +125,30 @@ pub struct Rights {
 impl Authorizer {
     /// What the selected subjects were given, as of an instant or during a stretch.
     pub fn rights(&self, selector: SubjectSelector<'_>, when: When) -> Rights {
+        let mut rows = Vec::new();
+        let (unknown, basis) = self.rights_by_binding(selector, when, |own| rows.extend(own));
+        rows.sort_by(|a: &Right, b: &Right| {
+            let place = |r: &Right| (rule_index(&r.gives), r.held, r.basis);
+            (&a.subject, &a.scope, &a.binding, &a.role)
+                .cmp(&(&b.subject, &b.scope, &b.binding, &b.role))
+                .then_with(|| place(a).cmp(&place(b)))
+        });
+        Rights { rows, unknown, basis }
+    }
+
+    /// The same piece by piece, for answers that need not hold all rows at once: `f` gets what one binding gave one
+    /// subject by one role, in the order of [`Authorizer::bindings`]. Returns what [`Rights`] says beside its rows.
+    pub fn rights_by_binding(
+        &self,
+        selector: SubjectSelector<'_>,
+        when: When,
+        mut f: impl FnMut(Vec<Right>),
+    ) -> (Vec<Unknown>, Basis) {
         let window = when.window();
         let mut cutter = RoleCutter::new(cut);
         let mut sure = Completeness::new(window);
         sure.needs_set(self, RbacKind::ClusterRoleBinding, None);
         sure.needs_set(self, RbacKind::RoleBinding, None);
-        let mut rows = Vec::new();
         for binding in &self.index.bindings {
             sure.needs_binding(self, binding);
             for chunk in touching(&self.stretches(binding), window) {
@@ -141,19 +159,15 @@ impl Authorizer {
                         subject => self.rights_of(binding, stretch, subject.as_ref(), &mut cutter, &mut sure, &mut own),
                     }
                 }
-                merge(&mut own);
+                merge_in_time(&mut own);
                 fill_reach(&mut own);
-                rows.extend(own.into_iter().filter(|row: &Right| row.held.overlaps(window)));
+                own.retain(|row| row.held.overlaps(window));
+                if !own.is_empty() {
+                    f(own);
+                }
             }
         }
-        rows.sort_by(|a, b| {
-            let place = |r: &Right| (rule_index(&r.gives), r.held, r.basis);
-            (&a.subject, &a.scope, &a.binding, &a.role)
-                .cmp(&(&b.subject, &b.scope, &b.binding, &b.role))
-                .then_with(|| place(a).cmp(&place(b)))
-        });
-        let (unknown, basis) = sure.finish();
-        Rights { rows, unknown, basis }
+        sure.finish()
     }
 
     fn rights_of<F>(
@@ -200,6 +214,19 @@ impl Authorizer {
             }
         }
     }
+}
+
+/// Makes one of neighbours in time that are equal otherwise. All rows are of one subject, binding and role, so those
+/// of one rule place follow each other in time: that order is found without comparing rules.
+fn merge_in_time(rows: &mut Vec<Right>) {
+    rows.sort_unstable_by_key(|row| (rule_index(&row.gives), row.held, row.basis));
+    rows.dedup_by(|next, last| {
+        let one = next.held.from <= last.held.to && last.same_but_for_time(next);
+        if one {
+            last.held.to = last.held.to.max(next.held.to);
+        }
+        one
+    });
 }
 
 /// What comes of a role piece through a binding stretch. A binding that may not have existed and would give

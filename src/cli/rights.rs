@@ -3,7 +3,7 @@
 use super::Settings;
 use super::subject_args::PatternArgs;
 use super::time_args::AtArg;
-use crate::answer::rights::{self, Per, Question};
+use crate::answer::rights::{self, Beside, Per, Question};
 use crate::answer::{load, who_can};
 
 /// Arguments of `rights`.
@@ -24,8 +24,9 @@ pub struct Args {
 impl Args {
     pub(super) fn run(self, settings: &Settings) -> anyhow::Result<u8> {
         let (case, cluster) = settings.open()?;
-        let (when, as_of) = who_can::at(settings.moment(&case, &cluster, self.at.at)?);
-        let authorizer = load::authorizer(&case, &cluster)?;
+        let at = settings.moment(&case, &cluster, self.at.at)?;
+        let (when, as_of) = who_can::at(at);
+        let load::Moment { authorizer, standing } = load::moment(&case, &cluster, at)?;
         let members = load::members_seen(&case, &cluster)?;
         let question = Question {
             typed: self.pattern.typed(),
@@ -35,6 +36,6 @@ impl Args {
             when,
             as_of,
         };
-        settings.show(&rights::answer(&authorizer, &question, &members))
+        settings.show(&rights::answer(&authorizer, &question, Beside { members: &members, standing: &standing }))
     }
 }

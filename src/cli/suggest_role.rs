@@ -41,7 +41,10 @@ impl Args {
         }
         let (case, cluster) = settings.open()?;
         let within = self.stretch.within_log(&case, &cluster)?;
-        let authorizer = load::authorizer(&case, &cluster)?;
+        let given = match self.leave_to_groups {
+            true => Some(load::moment(&case, &cluster, within.to.plus_micros(-1))?.authorizer),
+            false => None,
+        };
         let uses = uses::read(&case, &cluster, within)?;
         let log = LogView::of(&case, &cluster, within, &uses)?;
         let question = Question {
@@ -49,10 +52,10 @@ impl Args {
             within,
             names: self.names,
             role_name: self.role_name.as_deref(),
-            leave_to_groups: self.leave_to_groups,
+            leave_to_groups: given.as_ref(),
             on_conflict: self.on_conflict,
         };
-        let suggestion = suggest::suggest(&authorizer, &question, &uses, &log)?;
+        let suggestion = suggest::suggest(&question, &uses, &log)?;
         write(&suggestion, settings)?;
         Ok(code(suggestion.verdict))
     }

@@ -16,6 +16,9 @@ pub struct Args {
     /// Used grants as well, with how often and when last
     #[arg(long)]
     all: bool,
+    /// Show at most so many grants
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    limit: usize,
     #[command(flatten)]
     stretch: StretchArgs,
 }
@@ -34,6 +37,7 @@ impl Args {
             kind: self.pattern.kind(),
             all: self.all,
             within,
+            limit: self.limit,
         };
         settings.show(&unused::answer(&authorizer, &question, &uses, &log, &members))
     }

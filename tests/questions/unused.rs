@@ -219,6 +219,30 @@ fn only_use_while_the_grant_held_counts() {
     assert_eq!(lab.ask(&none).code, 1, "nothing was held any more");
 }
 
+/// A rule that moves inside its role is still the same grant: its use before the move counts.
+#[test]
+fn trap_a_rule_that_moved_inside_its_role_is_one_grant() {
+    let rule = |resource: &str| json!({"apiGroups": [""], "resources": [resource], "verbs": ["get"]});
+    let role = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+        "metadata": {"name": "wide", "resourceVersion": "9"}, "rules": [rule("pods"), rule("nodes")],
+    });
+    let uri = "/apis/rbac.authorization.k8s.io/v1/clusterroles/wide";
+    let more = json!({"level": "RequestResponse", "groups": ["system:masters"], "responseObject": role});
+    let objects = OBJECTS.replace("resources: [nodes], verbs: [list]", "resources: [nodes], verbs: [get]");
+    let lab = Lab::new(
+        &objects,
+        &[
+            bot("10:00:01", "get", "/api/v1/nodes/n", json!({})),
+            event("10:00:10", "root", "update", uri, more),
+            bot("10:00:20", "get", "/healthz", json!({"decision": "forbid", "code": 403})),
+        ],
+    );
+    let rows = lab.ask(&["unused", "group/system:serviceaccounts", "--all"]).rows();
+    let nodes: Vec<&Value> = rows.iter().filter(|r| r["resources"] == json!(["nodes"])).collect();
+    assert_eq!((nodes.len(), nodes[0]["requests"].as_i64()), (1, Some(1)));
+}
+
 /// The authorizer reads RBAC objects through a cache: it may act on a binding that has just been deleted.
 #[test]
 fn a_named_binding_counts_shortly_after_its_end_where_nothing_else_explains_it() {
@@ -317,6 +341,14 @@ fn all_used_is_exit_code_1_and_a_stranger_holds_nothing() {
     let run = lab.ask(&["unused"]);
     assert_eq!((run.code, run.rows().len()), (1, 0));
     assert_eq!(lab.ask(&["unused", "stranger"]).code, 1);
+}
+
+#[test]
+fn rows_beyond_the_limit_are_counted() {
+    let lab = Lab::new(OBJECTS, &[event("10:00:01", "ann", "get", "/version", json!({}))]);
+    let run = lab.ask(&["unused", "--limit", "4"]);
+    assert_eq!(run.rows().len(), 4);
+    assert!(run.notes().contains("11 more grants are not shown"), "{}", run.notes());
 }
 
 #[test]

@@ -10,8 +10,6 @@ mod objects;
 mod plan;
 mod remarks;
 
-use std::collections::BTreeSet;
-
 use serde_json::Value;
 
 use super::Verdict;
@@ -42,7 +40,7 @@ pub enum OnConflict {
 }
 
 /// A question for a role.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy)]
 pub struct Question<'a> {
     /// The subject, an identity or a group.
     pub wanted: &'a Wanted,
@@ -52,8 +50,8 @@ pub struct Question<'a> {
     pub names: usize,
     /// Name of the roles and bindings; made from the subject where not given.
     pub role_name: Option<&'a str>,
-    /// Leave out what the groups that come with the name are given anyway.
-    pub leave_to_groups: bool,
+    /// Leave out what the groups that come with the name are given anyway, at the end of the stretch.
+    pub leave_to_groups: Option<&'a Authorizer>,
     /// About requests both denied and allowed.
     pub on_conflict: OnConflict,
 }
@@ -102,44 +100,16 @@ pub struct Suggestion {
 ///
 /// # Errors
 /// When the subject or the name will not do, or the log contradicts itself.
-pub fn suggest(
-    authorizer: &Authorizer,
-    question: &Question<'_>,
-    uses: &Uses,
-    log: &LogView,
-) -> Result<Suggestion, SuggestError> {
+pub fn suggest(question: &Question<'_>, uses: &Uses, log: &LogView) -> Result<Suggestion, SuggestError> {
     let subject = bound_subject(question.wanted).ok_or(SuggestError::NotOne)?;
     let name = objects::role_name(question.role_name, &subject)?;
     let mut needs = Needs::gather(uses, question.wanted);
     let mut notes = remarks::about(&subject, &needs, question.within);
-    if question.leave_to_groups {
+    if let Some(authorizer) = question.leave_to_groups {
         let left = needs.leave_out(|need| given_to_groups(authorizer, question, need));
         notes.push(format!("{left} distinct requests are left to the groups that come with the name"));
     }
-    let mut plan = Plan::new(&needs, question.names);
-    plan.tighten(&needs);
-    let conflicts: Vec<(&Need, &Seen)> = needs.denied.iter().filter(|(need, _)| plan.allows(need)).collect();
-    if !conflicts.is_empty() {
-        match question.on_conflict {
-            OnConflict::Fail => return Err(conflict(&conflicts, &needs)),
-            OnConflict::Cover => notes.extend(
-                conflicts
-                    .iter()
-                    .map(|c| format!("covered although it was also denied: {}", remarks::clash(*c, &needs))),
-            ),
-            OnConflict::LeaveOut => {
-                notes.extend(
-                    conflicts
-                        .iter()
-                        .map(|c| format!("left out because it was also denied: {}", remarks::clash(*c, &needs))),
-                );
-                let denied: BTreeSet<Need> = conflicts.iter().map(|(need, _)| (*need).clone()).collect();
-                needs.leave_out(|need| denied.iter().any(|d| plan::reaches(need, d)));
-                plan = Plan::new(&needs, question.names);
-                plan.tighten(&needs);
-            }
-        }
-    }
+    let plan = settle(question, &mut needs, &mut notes)?;
     let roles = objects::roles(&plan, &name);
     check::check(&roles, &subject, &needs, question.on_conflict == OnConflict::Cover).map_err(SuggestError::Unsound)?;
     notes.extend(remarks::widened(&plan, &needs));
@@ -151,6 +121,39 @@ pub fn suggest(
         (true, false) => Verdict::Unknown,
     };
     Ok(Suggestion { objects: objects::objects(&roles, &subject), notes, verdict })
+}
+
+/// Plans, and settles what was both denied and allowed as the question says.
+fn settle(question: &Question<'_>, needs: &mut Needs, notes: &mut Vec<String>) -> Result<Plan, SuggestError> {
+    let plan = tight(needs, question.names);
+    let conflicts: Vec<(Need, Seen)> =
+        needs.denied.iter().filter(|(need, _)| plan.allows(need)).map(|(need, seen)| (need.clone(), *seen)).collect();
+    if conflicts.is_empty() {
+        return Ok(plan);
+    }
+    let spelled: Vec<String> = conflicts.iter().map(|(need, seen)| remarks::clash(need, seen, needs)).collect();
+    match question.on_conflict {
+        OnConflict::Fail => {
+            let left = spelled.len().saturating_sub(SPELLED_OUT);
+            Err(SuggestError::Conflict { left, spelled: spelled.into_iter().take(SPELLED_OUT).collect() })
+        }
+        OnConflict::Cover => {
+            notes.extend(spelled.iter().map(|clash| format!("covered although it was also denied: {clash}")));
+            Ok(plan)
+        }
+        OnConflict::LeaveOut => {
+            notes.extend(spelled.iter().map(|clash| format!("left out because it was also denied: {clash}")));
+            needs.leave_out(|need| conflicts.iter().any(|(denied, _)| plan::reaches(need, denied)));
+            Ok(tight(needs, question.names))
+        }
+    }
+}
+
+/// The plan that grants as little as it can.
+fn tight(needs: &Needs, names: usize) -> Plan {
+    let mut plan = Plan::new(needs, names);
+    plan.tighten(needs);
+    plan
 }
 
 /// The subject as a binding names it.
@@ -183,11 +186,6 @@ fn given_to_groups(authorizer: &Authorizer, question: &Question<'_>, need: &Need
     let review =
         AccessReview { user: "\0".to_owned(), groups: identity::implied_groups(user, &[]), action: need.action() };
     authorizer.review(&review, question.within.to.plus_micros(-1)).allowed == Some(true)
-}
-
-fn conflict(conflicts: &[(&Need, &Seen)], needs: &Needs) -> SuggestError {
-    let spelled: Vec<String> = conflicts.iter().take(SPELLED_OUT).map(|c| remarks::clash(*c, needs)).collect();
-    SuggestError::Conflict { left: conflicts.len() - spelled.len(), spelled }
 }
 
 /// Whether the outcome of a request is one that a suggestion is made of.

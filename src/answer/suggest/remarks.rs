@@ -55,7 +55,7 @@ pub(super) fn spoken(need: &Need) -> String {
 }
 
 /// A request that was denied, and the allowed one that forces it to be granted.
-pub(super) fn clash((denied, seen): (&Need, &Seen), needs: &Needs) -> String {
+pub(super) fn clash(denied: &Need, seen: &Seen, needs: &Needs) -> String {
     let denied_text = format!("{} was denied (last at {})", spoken(denied), seen.last);
     match needs.allowed.iter().find(|(need, _)| reaches(need, denied)) {
         Some((need, seen)) if need == denied => format!("{denied_text} and allowed (last at {})", seen.last),

@@ -107,12 +107,13 @@ impl Uses {
         let mut index = UseIndex::default();
         for (place, requests) in self.requests.iter().enumerate() {
             let Some(identity) = self.identity(requests).filter(|i| counts(requests, i)) else { continue };
-            index.users.entry(&identity.user).or_default().push(place);
+            let namespace = requests.action.namespace();
+            index.users.entry(&identity.user).or_default().push(namespace, place);
             let mut groups: Vec<&str> = identity.groups.iter().flatten().map(String::as_str).collect();
             groups.sort_unstable();
             groups.dedup();
             for group in groups {
-                index.groups.entry(group).or_default().push(place);
+                index.groups.entry(group).or_default().push(namespace, place);
             }
         }
         index
@@ -122,18 +123,39 @@ impl Uses {
 /// Places of requests by who made them.
 #[derive(Clone, Debug, Default)]
 pub struct UseIndex<'a> {
-    users: HashMap<&'a str, Vec<usize>>,
-    groups: HashMap<&'a str, Vec<usize>>,
+    users: HashMap<&'a str, Places<'a>>,
+    groups: HashMap<&'a str, Places<'a>>,
+}
+
+/// Places of requests, all of them and by namespace.
+#[derive(Clone, Debug, Default)]
+struct Places<'a> {
+    all: Vec<usize>,
+    namespaces: HashMap<&'a str, Vec<usize>>,
+}
+
+impl<'a> Places<'a> {
+    fn push(&mut self, namespace: &'a str, place: usize) {
+        self.all.push(place);
+        self.namespaces.entry(namespace).or_default().push(place);
+    }
+
+    fn within(&self, namespace: Option<&str>) -> &[usize] {
+        match namespace {
+            None => &self.all,
+            Some(namespace) => self.namespaces.get(namespace).map_or(&[], Vec::as_slice),
+        }
+    }
 }
 
 impl UseIndex<'_> {
-    /// Requests of a user.
-    pub fn of_user(&self, user: &str) -> &[usize] {
-        self.users.get(user).map_or(&[], Vec::as_slice)
+    /// Requests of a user, in one namespace or all.
+    pub fn of_user(&self, user: &str, namespace: Option<&str>) -> &[usize] {
+        self.users.get(user).map_or(&[], |places| places.within(namespace))
     }
 
-    /// Requests of the members of a group.
-    pub fn of_group(&self, group: &str) -> &[usize] {
-        self.groups.get(group).map_or(&[], Vec::as_slice)
+    /// Requests of the members of a group, in one namespace or all.
+    pub fn of_group(&self, group: &str, namespace: Option<&str>) -> &[usize] {
+        self.groups.get(group).map_or(&[], |places| places.within(namespace))
     }
 }
