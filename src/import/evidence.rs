@@ -8,144 +8,19 @@ use std::sync::Arc;
 
 use polars::prelude::*;
 
+use super::changes::{changes, tells_what_was_done};
 use crate::case::CaseError;
 use crate::case::frame::Frame;
-use crate::history::evidence::{Change, Evidence, Listing, Sighting};
-use crate::model::audit::MUTATING_VERBS;
+use crate::history::evidence::{Evidence, Listing, Sighting};
 use crate::model::object::{ObjectKey, ObservedAt, Provenance};
 use crate::model::rbac::{RBAC_GROUP, RbacKind};
 use crate::model::time::{Interval, Timestamp};
 
-/// Resources whose writes leave no stored object, or only noise.
-const NOT_STORED: [&str; 9] = [
-    "events",
-    "leases",
-    "tokenreviews",
-    "subjectaccessreviews",
-    "selfsubjectaccessreviews",
-    "localsubjectaccessreviews",
-    "selfsubjectrulesreviews",
-    "selfsubjectreviews",
-    "bindings",
-];
-
 /// A pause in the log up to which it is never taken for a gap.
 const SHORT_PAUSE: i64 = 600_000_000;
 
-/// The requests that may have changed stored objects.
-///
-/// # Errors
-/// When the table cannot be read.
-pub fn changes(events: LazyFrame) -> Result<Vec<Change>, CaseError> {
-    let verbs = Series::new("verbs".into(), MUTATING_VERBS);
-    let noise = Series::new("noise".into(), NOT_STORED);
-    let main = [
-        "status",
-        "scale",
-        "token",
-        "eviction",
-        "binding",
-        "exec",
-        "attach",
-        "portforward",
-        "proxy",
-        "log",
-        "ephemeralcontainers",
-    ];
-    let side = Series::new("side".into(), main);
-    let lazy = events
-        .filter(
-            col("verb")
-                .is_in(lit(verbs))
-                .and(col("object_ref_resource").is_not_null())
-                .and(col("object_ref_resource").is_in(lit(noise)).not())
-                .and(col("object_ref_subresource").is_null().or(col("object_ref_subresource").is_in(lit(side)).not()))
-                .and(col("response_status_code").is_null().or(col("response_status_code").lt(lit(300)))),
-        )
-        .select(CHANGE_COLUMNS.map(col).as_slice());
-    change_rows(&Frame::collect(lazy, "events")?)
-}
-
-const CHANGE_COLUMNS: [&str; 25] = [
-    "audit_id",
-    "verb",
-    "level",
-    "stage",
-    "response_status_code",
-    "object_ref_api_group",
-    "object_ref_resource",
-    "object_ref_subresource",
-    "object_ref_namespace",
-    "object_ref_name",
-    "object_ref_uid",
-    "request_uri",
-    "user_username",
-    "impersonated_user_username",
-    "user_agent",
-    "request_received_timestamp",
-    "stage_timestamp",
-    "request_object",
-    "response_object",
-    "truncated",
-    "source_id",
-    "offset",
-    "line",
-    "length",
-    "grpc_code",
-];
-
-fn change_rows(frame: &Frame) -> Result<Vec<Change>, CaseError> {
-    let (audit_id, verb, level, stage) =
-        (frame.text("audit_id")?, frame.text("verb")?, frame.text("level")?, frame.text("stage")?);
-    let (code, grpc) = (frame.int32("response_status_code")?, frame.int32("grpc_code")?);
-    let (group, resource, subresource) = (
-        frame.text("object_ref_api_group")?,
-        frame.text("object_ref_resource")?,
-        frame.text("object_ref_subresource")?,
-    );
-    let (namespace, name, uid) =
-        (frame.text("object_ref_namespace")?, frame.text("object_ref_name")?, frame.text("object_ref_uid")?);
-    let (uri, user, other) =
-        (frame.text("request_uri")?, frame.text("user_username")?, frame.text("impersonated_user_username")?);
-    let agent = frame.text("user_agent")?;
-    let (received, staged) = (frame.time("request_received_timestamp")?, frame.time("stage_timestamp")?);
-    let (request, response, truncated) =
-        (frame.text("request_object")?, frame.text("response_object")?, frame.flag("truncated")?);
-    let places = Places::of(frame)?;
-    let owned = |c: &StringChunked, row: usize| c.get(row).unwrap_or_default().to_owned();
-    let mut changes = Vec::with_capacity(frame.height());
-    for row in 0..frame.height() {
-        let Some(at) = staged.get(row).or(received.get(row)) else { continue };
-        if grpc.get(row).is_some_and(|c| c != 0) {
-            continue;
-        }
-        changes.push(Change {
-            audit_id: owned(audit_id, row),
-            verb: owned(verb, row),
-            level: level.get(row).map(str::to_owned),
-            stage: stage.get(row).map(str::to_owned),
-            code: code.get(row),
-            group: owned(group, row),
-            resource: owned(resource, row),
-            subresource: owned(subresource, row),
-            namespace: owned(namespace, row),
-            name: owned(name, row),
-            uid: uid.get(row).map(str::to_owned),
-            request_uri: owned(uri, row),
-            actor: other.get(row).or(user.get(row)).unwrap_or_default().to_owned(),
-            user_agent: owned(agent, row),
-            received: received.get(row),
-            staged: at,
-            request_body: request.get(row).map(Arc::from),
-            response_body: response.get(row).map(Arc::from),
-            truncated: truncated.get(row).unwrap_or(false),
-            from: places.get(row),
-        });
-    }
-    Ok(changes)
-}
-
-struct Places<'f> {
+/// Where each row was read.
+pub(super) struct Places<'f> {
     source: &'f StringChunked,
     offset: &'f Int64Chunked,
     line: &'f Int64Chunked,
@@ -153,7 +28,8 @@ struct Places<'f> {
 }
 
 impl<'f> Places<'f> {
-    fn of(frame: &'f Frame) -> Result<Self, CaseError> {
+    /// The columns of `frame`.
+    pub(super) fn of(frame: &'f Frame) -> Result<Self, CaseError> {
         Ok(Self {
             source: frame.text("source_id")?,
             offset: frame.int("offset")?,
@@ -162,7 +38,8 @@ impl<'f> Places<'f> {
         })
     }
 
-    fn get(&self, row: usize) -> Provenance {
+    /// Where a row was read.
+    pub(super) fn get(&self, row: usize) -> Provenance {
         let number = |c: &Int64Chunked| c.get(row).and_then(|n| u64::try_from(n).ok()).unwrap_or_default();
         Provenance {
             source_id: self.source.get(row).unwrap_or_default().to_owned(),
@@ -228,12 +105,13 @@ pub fn listings(table: LazyFrame) -> Result<Vec<Listing>, CaseError> {
         .collect())
 }
 
-/// The stretches in which the log runs without a gap. A pause is a gap when it is long, and long for
+/// The stretches in which the log runs without a gap, of records that tell what was done. A pause is a gap when it is long, and long for
 /// this log: exports of rare events have long pauses everywhere.
 ///
 /// # Errors
 /// When the table cannot be read.
 pub fn log_stretches(events: LazyFrame) -> Result<Vec<Interval>, CaseError> {
+    let events = events.filter(tells_what_was_done());
     let received = events.clone().select([col("request_received_timestamp").alias("t")]);
     let staged = events.select([col("stage_timestamp").alias("t")]);
     let both = concat([received, staged], UnionArgs::default())

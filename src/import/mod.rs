@@ -5,6 +5,7 @@
 //! at the end the state of objects through time is rebuilt from all evidence of the cluster
 //! ([`materialise`]). Nothing touches the case before all of that has succeeded.
 
+pub mod changes;
 pub mod chunks;
 pub mod dedup;
 pub mod discover;
