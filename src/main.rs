@@ -7,6 +7,10 @@ use clap::Parser as _;
 use kubesleuth::cli::Cli;
 use kubesleuth::cli::settings::error_code;
 
+/// Imports allocate and free large buffers all the time; the system's allocator hands each back to the kernel.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     match Cli::parse().run() {
         Ok(code) => code,

@@ -240,3 +240,33 @@ fn a_copy_among_events_of_one_record_takes_no_other_with_it() {
     assert_eq!(case.count("SELECT COUNT(*) FROM events"), 3, "{:?}", case.sources());
     assert_eq!(sum(&case.sources(), "duplicates"), 1);
 }
+
+#[test]
+fn a_poorer_export_of_a_log_adds_no_event_and_no_finding() {
+    let folders = folders();
+    for name in [
+        "legacy-text--1.7",
+        "aks-log-analytics--csv",
+        "aks-log-analytics--portal-csv",
+        "elasticsearch--kubernetes-audit",
+        "native-v1beta1",
+    ] {
+        // The poorer first and the poorer last: the fullest row is kept either way.
+        for order in [["a", "b"], ["b", "a"]] {
+            let lab = Lab::new();
+            let [full, poor] = order.map(|folder| format!("evidence/{folder}"));
+            unpack(&lab, &full, &folders["native-jsonl"]);
+            unpack(&lab, &poor, &folders[name]);
+            let case = import(&lab, "case", &lab.path("evidence"));
+            let count = |query: &str| case.sql(query).len();
+            assert_eq!(count("SELECT code FROM findings WHERE code = 'audit-id-collision'"), 0, "{name} {order:?}");
+            assert_eq!(count("SELECT audit_id FROM events"), 300, "{name} {order:?}");
+            assert_eq!(count("SELECT audit_id FROM events WHERE user_groups IS NULL"), 0, "{name} {order:?}");
+            let sources = case.sources();
+            let expected: Value = serde_json::from_slice(&folders[name]["expected.json"]).unwrap();
+            assert_eq!(sum(&sources, "duplicates"), expected["events"].as_u64().unwrap(), "{name} {order:?}");
+            let records = sum(&sources, "records");
+            assert_eq!(records, sum(&sources, "rows") + sum(&sources, "duplicates") + sum(&sources, "rejects"));
+        }
+    }
+}

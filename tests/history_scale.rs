@@ -1,30 +1,21 @@
-//! Size and hostility: work must stay linear whatever the evidence looks like. The limits are far above what an
-//! honest machine needs, and far below what quadratic work would take.
-#![allow(clippy::print_stderr, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
+//! Size and hostility: work must stay linear whatever the evidence looks like. There is no clock here: at these sizes
+//! quadratic work would not end, and what is asserted is that nothing is lost on the way.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
 
 mod history_support;
-
-use std::time::{Duration, Instant};
 
 use history_support::*;
 use kubesleuth::history::evidence::Evidence;
 use kubesleuth::history::version::History;
 use serde_json::json;
 
-const ENOUGH: Duration = Duration::from_secs(30);
-
-fn timed(what: &str, evidence: &Evidence) -> History {
-    let start = Instant::now();
+/// The history, with as many versions of RBAC objects as its timeline shows.
+fn rebuilt(what: &str, evidence: &Evidence) -> (History, usize) {
     let history = history(evidence);
     let timeline = rbac(&history);
-    let took = start.elapsed();
-    eprintln!(
-        "{what}: {} changes, {} versions, {took:?}",
-        evidence.changes.len(),
-        timeline.roles.len() + timeline.bindings.len()
-    );
-    assert!(took < ENOUGH, "{what} took {took:?}");
-    history
+    let versions = timeline.roles.len() + timeline.bindings.len();
+    assert!(versions > 0, "{what}: {} changes gave no version", evidence.changes.len());
+    (history, versions)
 }
 
 #[test]
@@ -48,7 +39,7 @@ fn a_hundred_thousand_changes_of_many_objects() {
         }
     }
     for level in [Level::RequestResponse, Level::Request, Level::Metadata] {
-        let history = timed(&format!("{level:?}"), &sim.evidence(level));
+        let (history, _) = rebuilt(&format!("{level:?}"), &sim.evidence(level));
         assert_eq!(codes(&history), [""; 0]);
     }
 }
@@ -62,7 +53,9 @@ fn one_object_changed_without_end() {
         sim.after(10).update(&key, role(if n % 2 == 0 { "list" } else { "get" }));
     }
     for level in [Level::RequestResponse, Level::Request, Level::Metadata] {
-        timed("one object", &sim.evidence(level));
+        let (_, versions) = rebuilt("one object", &sim.evidence(level));
+        // Each update made another state of it; at Metadata level the unknown ones may run together.
+        assert!(versions > if level == Level::Metadata { 0 } else { 20_000 }, "{level:?}: {versions}");
     }
 }
 
@@ -78,8 +71,8 @@ fn deletions_of_many_that_take_nothing() {
         let query = if n % 2 == 0 { "labelSelector=app%3Dnone" } else { "labelSelector=app%3E5" };
         sim.after(1).delete_collection("RoleBinding", "ns", query, |_| false);
     }
-    timed("selectors", &sim.evidence(Level::Request));
-    timed("selectors", &sim.evidence(Level::Metadata));
+    rebuilt("selectors", &sim.evidence(Level::Request));
+    rebuilt("selectors", &sim.evidence(Level::Metadata));
 }
 
 #[test]
@@ -94,13 +87,13 @@ fn namespaces_ending_over_and_over() {
         sim.after(5).end_namespace(&space);
     }
     for level in [Level::RequestResponse, Level::Metadata] {
-        let history = timed("namespaces", &sim.evidence(level));
+        let (history, _) = rebuilt("namespaces", &sim.evidence(level));
         assert_eq!(codes(&history), [""; 0]);
     }
     // The controller's own deletions left out, as some policies do.
     let mut evidence = sim.evidence(Level::Request);
     evidence.changes.retain(|c| c.verb != "deletecollection");
-    timed("namespaces, not seen emptied", &evidence);
+    rebuilt("namespaces, not seen emptied", &evidence);
 }
 
 #[test]
@@ -112,7 +105,7 @@ fn many_snapshots_without_a_log() {
     for _ in 0..100 {
         sim.after(3_600_000).snapshot();
     }
-    timed("snapshots", &sim.evidence_of(Level::RequestResponse, Vec::new()));
+    rebuilt("snapshots", &sim.evidence_of(Level::RequestResponse, Vec::new()));
 }
 
 #[test]
@@ -141,5 +134,5 @@ fn forged_evidence_cannot_make_it_hang() {
     );
     evidence.changes[5].response_body = Some(deep.as_str().into());
     evidence.changes[6].response_body = Some("{\"kind\":".into());
-    timed("forged", &evidence);
+    rebuilt("forged", &evidence);
 }

@@ -9,6 +9,7 @@ pub mod commit;
 mod count_rows;
 pub mod frame;
 pub mod manifest;
+pub mod parquet_columns;
 pub mod parquet_file;
 pub mod read;
 pub mod rows;

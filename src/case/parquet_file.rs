@@ -18,7 +18,11 @@ pub const ROW_GROUP_ROWS: usize = 65_536;
 /// Columns whose texts are long and nearly unique; a dictionary would only cost time.
 const NO_DICTIONARY: [&str; 4] = ["audit_id", "request_object", "response_object", "body"];
 
-fn properties() -> Result<WriterProperties, ParquetError> {
+/// How every file is written.
+///
+/// # Errors
+/// Never: the compression level is a constant.
+pub(super) fn properties() -> Result<WriterProperties, ParquetError> {
     let mut builder = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?))
         .set_created_by(concat!("kubesleuth ", env!("CARGO_PKG_VERSION")).to_owned())

@@ -6,6 +6,7 @@
 
 use std::io::{self, Read};
 
+use arrow::buffer::Buffer;
 use sha2::{Digest as _, Sha256};
 
 use super::{Reject, hex};
@@ -16,8 +17,8 @@ pub const MAX_LINE: usize = 256 << 20;
 /// Whole lines that follow one another in a source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Block {
-    /// The bytes, line ends included.
-    pub bytes: Vec<u8>,
+    /// The bytes, line ends included. Shared, so that columns can point into them.
+    pub bytes: Buffer,
     /// Offset of the first byte in the source.
     pub offset: u64,
     /// Number of the first line, from 1.
@@ -128,7 +129,7 @@ impl<R: Read> BlockReader<R> {
     fn cut(&mut self, end: usize) -> Block {
         let rest = self.carried.split_off(end);
         let bytes = std::mem::replace(&mut self.carried, rest);
-        let block = Block { offset: self.offset, first_line: self.line, bytes };
+        let block = Block { offset: self.offset, first_line: self.line, bytes: Buffer::from_vec(bytes) };
         self.offset += block.bytes.len() as u64;
         self.line += memchr::memchr_iter(b'\n', &block.bytes).count() as u64;
         block

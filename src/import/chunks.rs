@@ -7,22 +7,28 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use arrow::array::{RecordBatch, UInt32Array};
-use arrow::compute::{concat_batches, take_record_batch};
-use rayon::prelude::*;
+use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::compute::interleave;
+use arrow::error::ArrowError;
 
 use super::ImportError;
 use crate::case::commit::Staging;
-use crate::case::{parquet_file, partition};
+use crate::case::parquet_columns::write_columns;
+use crate::case::partition;
 use crate::model::time::Timestamp;
 use crate::tables::events;
 
 /// Rows of a chunk.
 const CHUNK_ROWS: usize = 262_144;
-/// Bytes of record batches in a chunk; keeps every text column far below Arrow's 2 GiB.
-const CHUNK_BYTES: usize = 128 << 20;
+/// Bytes of evidence in a chunk.
+const CHUNK_BYTES: usize = 96 << 20;
+/// What a row takes besides its texts: views and numbers of all columns.
+const ROW_BYTES: usize = 1024;
 /// The partition of events without any time, as Hive names a missing value.
 const NO_DATE: &str = "__HIVE_DEFAULT_PARTITION__";
+
+/// Where a row lies: which batch, and which row of it.
+type At = (usize, usize);
 
 /// Event rows on their way to disk.
 pub struct Chunks<'c> {
@@ -31,7 +37,7 @@ pub struct Chunks<'c> {
     import: u32,
     next: u32,
     batches: Vec<RecordBatch>,
-    filed: Vec<Option<Timestamp>>,
+    filed: Vec<(Option<Timestamp>, At)>,
     bytes: usize,
     parts: Vec<PathBuf>,
 }
@@ -43,13 +49,26 @@ impl<'c> Chunks<'c> {
         Self { staging, cluster, import, next: 0, batches, filed, bytes: 0, parts }
     }
 
-    /// Adds rows; `filed` gives the time of each.
+    /// Adds the rows of `batch` that `keep` marks; `filed` gives the time of each row, `held` the bytes that
+    /// the batch keeps in memory.
     ///
     /// # Errors
     /// When a full chunk cannot be written.
-    pub fn push(&mut self, batch: RecordBatch, filed: &[Option<Timestamp>]) -> Result<(), ImportError> {
-        self.bytes = self.bytes.saturating_add(batch.get_array_memory_size());
-        self.filed.extend_from_slice(filed);
+    pub fn push(
+        &mut self,
+        batch: RecordBatch,
+        filed: &[Option<Timestamp>],
+        keep: &[bool],
+        held: usize,
+    ) -> Result<(), ImportError> {
+        let number = self.batches.len();
+        let before = self.filed.len();
+        let kept = filed.iter().zip(keep).enumerate().filter(|(_, (_, keep))| **keep);
+        self.filed.extend(kept.map(|(row, (time, _))| (*time, (number, row))));
+        if self.filed.len() == before {
+            return Ok(());
+        }
+        self.bytes = self.bytes.saturating_add(held).saturating_add(batch.num_rows().saturating_mul(ROW_BYTES));
         self.batches.push(batch);
         if self.filed.len() >= CHUNK_ROWS || self.bytes >= CHUNK_BYTES { self.flush() } else { Ok(()) }
     }
@@ -64,36 +83,34 @@ impl<'c> Chunks<'c> {
     }
 
     fn flush(&mut self) -> Result<(), ImportError> {
-        if self.batches.is_empty() {
-            return Ok(());
-        }
-        let schema = events::TABLE.schema();
-        let all = concat_batches(&schema, &self.batches)?;
-        self.batches.clear();
+        let batches = std::mem::take(&mut self.batches);
         self.bytes = 0;
-        let filed = std::mem::take(&mut self.filed);
-        let mut days: BTreeMap<String, Vec<u32>> = BTreeMap::new();
-        for (row, time) in filed.iter().enumerate() {
-            let day = time.map_or_else(|| NO_DATE.to_owned(), Timestamp::date);
-            days.entry(day).or_default().push(u32::try_from(row).unwrap_or(u32::MAX));
+        let mut days: BTreeMap<String, Vec<(Option<Timestamp>, At)>> = BTreeMap::new();
+        for row in std::mem::take(&mut self.filed) {
+            let day = row.0.map_or_else(|| NO_DATE.to_owned(), Timestamp::date);
+            days.entry(day).or_default().push(row);
         }
-        let mut jobs = Vec::new();
         for (day, mut rows) in days {
             // Stable: rows of one time stay in the order of source and offset.
-            rows.sort_by_key(|row| filed.get(*row as usize).copied().flatten());
+            rows.sort_by_key(|(time, _)| *time);
+            let rows: Vec<At> = rows.into_iter().map(|(_, at)| at).collect();
             let relative = PathBuf::from(events::TABLE.name)
                 .join(partition("cluster", self.cluster))
                 .join(format!("date={day}"))
                 .join(format!("part-{:05}-{:05}.parquet", self.import, self.next));
             let path = self.staging.create(&relative)?;
             self.parts.push(relative);
-            jobs.push((path, rows));
+            write_columns(&path, &events::TABLE, rows.len(), |column, range| {
+                gather(&batches, column, rows.get(range).unwrap_or_default())
+            })?;
         }
         self.next += 1;
-        jobs.into_par_iter().try_for_each(|(path, rows)| {
-            let batch = take_record_batch(&all, &UInt32Array::from(rows))?;
-            parquet_file::write(&path, events::TABLE.schema(), &[batch])?;
-            Ok::<(), ImportError>(())
-        })
+        Ok(())
     }
+}
+
+/// The values of one column at these rows, in their order.
+fn gather(batches: &[RecordBatch], column: usize, rows: &[At]) -> Result<ArrayRef, ArrowError> {
+    let arrays: Vec<&dyn Array> = batches.iter().map(|b| b.column(column).as_ref()).collect();
+    interleave(&arrays, rows)
 }

@@ -2,211 +2,264 @@
 //!
 //! The API server takes a client's `Audit-ID` as it is, so equal ids prove nothing. A record is dropped
 //! on the way only when it has the same identity *and* the very same bytes as one already kept. Equal
-//! identities with other bytes are kept for now and compared field by field at the end ([`compare`]).
-//! Both digests are cryptographic: whoever writes evidence must not be able to make an event vanish by
-//! a chosen collision. Memory: 40 bytes for each distinct event.
+//! identities with other bytes are kept for now and compared field by field at the end ([`super::agree`]).
+//!
+//! Digests are 64-bit XXH3 under a secret drawn for this run: whoever wrote the evidence cannot have chosen
+//! collisions under it, a copy must agree in both digests, and what only one digest brings together is compared
+//! in full. Memory is bounded: of the events kept, so many are remembered; the identities of all others lie in
+//! files, and copies among them are found at the end.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::io;
+use std::path::Path;
 
-use serde_json::{Map, Value};
+use xxhash_rust::xxh3::xxh3_64_with_secret;
 
+use super::spill::Spill;
 use crate::model::audit::AuditEvent;
+
+/// Events remembered at once: about 60 MB.
+const REMEMBERED: usize = 1_800_000;
 
 /// What tells copies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key {
     /// Digest of (component, auditID, stage, part of the operation).
-    pub identity: [u8; 16],
+    pub identity: u64,
     /// Digest of the record's bytes.
-    pub content: [u8; 16],
+    pub content: u64,
 }
 
-/// The key of an event; `None` without an audit ID, since nothing then tells copies.
-pub fn key_of(event: &AuditEvent<'_>, component: Option<&str>, part: Option<&str>, bytes: &[u8]) -> Option<Key> {
-    let id = event.audit_id.as_deref().filter(|id| !id.is_empty())?;
-    Some(Key { identity: identity(component, id, event.stage.as_deref(), part), content: digest(&[bytes]) })
+/// Makes digests under a secret of this run.
+pub struct Keying {
+    secret: [u8; 192],
 }
 
-/// Digest of (component, auditID, stage, part of the operation). Exports that name no server hold the
-/// log of `kube-apiserver`, so the one and the other are equal. Two entries of one long-running
-/// operation may differ in nothing but their part.
-pub fn identity(component: Option<&str>, audit_id: &str, stage: Option<&str>, part: Option<&str>) -> [u8; 16] {
-    let fields = [component.unwrap_or("kube-apiserver"), audit_id, stage.unwrap_or_default(), part.unwrap_or_default()];
-    let mut parts: Vec<&[u8]> = Vec::with_capacity(8);
-    let lengths = fields.map(|f| (f.len() as u64).to_le_bytes());
-    // Lengths go in too: a field may hold any byte.
-    for (field, length) in fields.iter().zip(&lengths) {
-        parts.extend([length.as_slice(), field.as_bytes()]);
+impl Default for Keying {
+    fn default() -> Self {
+        Self::new()
     }
-    digest(&parts)
 }
 
-fn digest(parts: &[&[u8]]) -> [u8; 16] {
-    let mut hasher = blake3::Hasher::new();
-    for part in parts {
-        hasher.update(part);
+impl Keying {
+    /// A new secret.
+    pub fn new() -> Self {
+        let random = RandomState::new();
+        let mut secret = [0_u8; 192];
+        for (number, chunk) in secret.chunks_exact_mut(8).enumerate() {
+            let mut hasher = random.build_hasher();
+            hasher.write_usize(number);
+            chunk.copy_from_slice(&hasher.finish().to_le_bytes());
+        }
+        Self { secret }
     }
-    let mut half = [0_u8; 16];
-    hasher.finalize_xof().fill(&mut half);
-    half
+
+    /// The key of an event; `None` without an audit ID, since nothing then tells copies.
+    pub fn key_of(
+        &self,
+        event: &AuditEvent<'_>,
+        component: Option<&str>,
+        part: Option<&str>,
+        bytes: &[u8],
+    ) -> Option<Key> {
+        let id = event.audit_id.as_deref().filter(|id| !id.is_empty())?;
+        let identity = self.identity(component, id, event.stage.as_deref(), part);
+        Some(Key { identity, content: self.content(bytes) })
+    }
+
+    /// Digest of (component, auditID, stage, part of the operation). Exports that name no server hold the
+    /// log of `kube-apiserver`, so the one and the other are equal. Two entries of one long-running
+    /// operation may differ in nothing but their part.
+    pub fn identity(&self, component: Option<&str>, audit_id: &str, stage: Option<&str>, part: Option<&str>) -> u64 {
+        let fields =
+            [component.unwrap_or("kube-apiserver"), audit_id, stage.unwrap_or_default(), part.unwrap_or_default()];
+        let mut bytes = Vec::with_capacity(128);
+        for field in fields {
+            // Lengths go in too: a field may hold any byte.
+            bytes.extend_from_slice(&(field.len() as u64).to_le_bytes());
+            bytes.extend_from_slice(field.as_bytes());
+        }
+        self.content(&bytes)
+    }
+
+    /// Digest of bytes.
+    pub fn content(&self, bytes: &[u8]) -> u64 {
+        xxh3_64_with_secret(bytes, &self.secret)
+    }
 }
 
 /// What to do with a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Seen for the first time.
-    New,
+    /// Not known to be a copy: keep it.
+    Keep,
     /// The same bytes are kept already, from this source.
     Copy {
         /// Index of the source of the kept one.
         of: u32,
     },
-    /// The identity is known, the bytes differ: keep it and compare later.
-    Compare,
 }
 
 #[derive(Clone, Copy)]
 struct Kept {
-    /// `None`: a row of the case from an earlier import, whose bytes are not at hand.
-    content: Option<[u8; 16]>,
+    content: u64,
+    /// `u32::MAX`: a row of the case from an earlier import, whose bytes are not at hand.
     source: u32,
 }
 
+const EARLIER: u32 = u32::MAX;
+
 /// The events kept so far.
-#[derive(Default)]
 pub struct Seen {
-    kept: HashMap<[u8; 16], Kept>,
+    limit: usize,
+    kept: HashMap<u64, Kept>,
     /// Further contents under an identity that has several.
-    others: HashMap<[u8; 16], Vec<Kept>>,
+    others: HashMap<u64, Vec<Kept>>,
+    further: usize,
+    spill: Spill,
 }
 
 impl Seen {
+    /// No events yet. Files with what cannot be remembered are made in `dir`, nameless.
+    pub fn new(dir: &Path) -> Self {
+        Self::with_limit(dir, REMEMBERED)
+    }
+
+    /// As [`Seen::new`], remembering at most `limit` events.
+    pub fn with_limit(dir: &Path, limit: usize) -> Self {
+        let (kept, others) = Default::default();
+        Self { limit, kept, others, further: 0, spill: Spill::new(dir) }
+    }
+
     /// Registers a row of an earlier import.
-    pub fn earlier(&mut self, identity: [u8; 16]) {
-        self.kept.entry(identity).or_insert(Kept { content: None, source: u32::MAX });
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn earlier(&mut self, identity: u64) -> io::Result<()> {
+        self.keep(identity, Kept { content: 0, source: EARLIER })
     }
 
     /// Decides about a record of source number `source`.
-    pub fn judge(&mut self, key: Key, source: u32) -> Verdict {
-        let new = Kept { content: Some(key.content), source };
-        let first = match self.kept.entry(key.identity) {
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn judge(&mut self, key: Key, source: u32) -> io::Result<Verdict> {
+        if let Some(first) = self.kept.get(&key.identity) {
+            let others = self.others.get(&key.identity).map(Vec::as_slice).unwrap_or_default();
+            let same = |k: &&Kept| k.content == key.content && k.source != EARLIER;
+            if let Some(same) = std::iter::once(first).chain(others).find(same) {
+                return Ok(Verdict::Copy { of: same.source });
+            }
+        }
+        self.keep(key.identity, Kept { content: key.content, source })?;
+        Ok(Verdict::Keep)
+    }
+
+    fn keep(&mut self, identity: u64, new: Kept) -> io::Result<()> {
+        if self.kept.len().saturating_add(self.further) >= self.limit {
+            self.forget()?;
+        }
+        match self.kept.entry(identity) {
             std::collections::hash_map::Entry::Vacant(v) => {
                 v.insert(new);
-                return Verdict::New;
             }
-            std::collections::hash_map::Entry::Occupied(o) => *o.get(),
-        };
-        let others = self.others.get(&key.identity).map(Vec::as_slice).unwrap_or_default();
-        if let Some(same) = std::iter::once(&first).chain(others).find(|k| k.content == Some(key.content)) {
-            return Verdict::Copy { of: same.source };
+            std::collections::hash_map::Entry::Occupied(_) => {
+                self.others.entry(identity).or_default().push(new);
+                self.further += 1;
+            }
         }
-        self.others.entry(key.identity).or_default().push(new);
-        Verdict::Compare
+        Ok(())
     }
-}
 
-/// How two records of one identity stand to each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Relation {
-    /// They say the same.
-    Same,
-    /// The first is a truncated copy of the second.
-    FirstIsTruncated,
-    /// The second is a truncated copy of the first.
-    SecondIsTruncated,
-    /// They say different things: two events.
-    Different,
-}
-
-/// The content of an event for comparison: its fields by column name, bodies parsed.
-pub type Content = Map<String, Value>;
-
-/// Fields that truncation removes or adds.
-const BODIES: [&str; 2] = ["request_object", "response_object"];
-const TRUNCATED: &str = "audit.k8s.io/truncated";
-
-/// Compares two records field by field.
-pub fn compare(first: &Content, second: &Content) -> Relation {
-    if first == second {
-        return Relation::Same;
-    }
-    if without_bodies(first) != without_bodies(second) {
-        return Relation::Different;
-    }
-    match (agrees(first, second), agrees(second, first)) {
-        (true, _) => Relation::FirstIsTruncated,
-        (_, true) => Relation::SecondIsTruncated,
-        _ => Relation::Different,
-    }
-}
-
-/// Whether `cut` is marked truncated and every body it still has is that of `full`.
-fn agrees(cut: &Content, full: &Content) -> bool {
-    cut.get("truncated") == Some(&Value::Bool(true))
-        && BODIES.iter().all(|b| match cut.get(*b) {
-            None | Some(Value::Null) => true,
-            Some(Value::String(s)) if s == "skipped-too-big-size-object" => true,
-            body => body == full.get(*b),
-        })
-}
-
-fn without_bodies(content: &Content) -> Content {
-    let mut rest = content.clone();
-    for body in BODIES {
-        rest.remove(body);
-    }
-    rest.remove("truncated");
-    if let Some(Value::Object(annotations)) = rest.get_mut("annotations") {
-        annotations.remove(TRUNCATED);
-        if annotations.is_empty() {
-            rest.remove("annotations");
+    /// Writes the identities of all that is remembered to files.
+    fn forget(&mut self) -> io::Result<()> {
+        for identity in self.kept.drain().map(|(identity, _)| identity) {
+            self.spill.push(identity)?;
         }
+        for (identity, more) in self.others.drain() {
+            more.iter().try_for_each(|_| self.spill.push(identity))?;
+        }
+        self.further = 0;
+        Ok(())
     }
-    rest
+
+    /// The identities that several of the kept rows have, in order.
+    ///
+    /// # Errors
+    /// When a file cannot be written or read.
+    pub fn shared(mut self) -> io::Result<Vec<u64>> {
+        if self.spill.is_empty() {
+            let mut shared: Vec<u64> = self.others.into_keys().collect();
+            shared.sort_unstable();
+            return Ok(shared);
+        }
+        self.forget()?;
+        self.spill.repeated()
+    }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
-    use serde_json::json;
-
-    fn content(v: Value) -> Content {
-        v.as_object().unwrap().clone()
-    }
-
-    #[test]
-    fn a_truncated_copy_agrees_with_its_full_one_and_nothing_else_does() {
-        let full = content(json!({"verb": "update", "request_object": {"a": 1}, "response_object": {"b": 2}}));
-        let cut =
-            content(json!({"verb": "update", "truncated": true, "annotations": {"audit.k8s.io/truncated": "true"}}));
-        assert_eq!(compare(&cut, &full), Relation::FirstIsTruncated);
-        assert_eq!(compare(&full, &cut), Relation::SecondIsTruncated);
-        let unmarked = content(json!({"verb": "update"}));
-        assert_eq!(compare(&unmarked, &full), Relation::Different);
-        let other = content(json!({"verb": "delete", "truncated": true}));
-        assert_eq!(compare(&other, &full), Relation::Different);
-        let half = content(json!({"verb": "update", "truncated": true, "request_object": {"a": 9}}));
-        assert_eq!(compare(&half, &full), Relation::Different);
-    }
 
     #[test]
     fn a_missing_component_is_the_api_server_and_parts_are_told_apart() {
-        let of = |c, p| identity(c, "id", Some("ResponseComplete"), p);
+        let keying = Keying::new();
+        let of = |c, p| keying.identity(c, "id", Some("ResponseComplete"), p);
         assert_eq!(of(None, None), of(Some("kube-apiserver"), None));
         assert_ne!(of(None, None), of(Some("openshift-apiserver"), None));
         assert_ne!(of(None, Some("first")), of(None, Some("last")));
-        assert_ne!(identity(None, "a", Some("b\0"), None), identity(None, "a", Some("b"), Some("\0")));
+        assert_ne!(keying.identity(None, "a", Some("b\0"), None), keying.identity(None, "a", Some("b"), Some("\0")));
+        assert_ne!(Keying::new().content(b"x"), keying.content(b"x"), "each run has a secret of its own");
     }
 
     #[test]
     fn one_identity_may_hold_many_contents() {
-        let mut seen = Seen::default();
-        let key = |c: u8| Key { identity: [0; 16], content: [c; 16] };
-        assert_eq!(seen.judge(key(1), 0), Verdict::New);
-        assert_eq!(seen.judge(key(2), 1), Verdict::Compare);
-        assert_eq!(seen.judge(key(1), 2), Verdict::Copy { of: 0 });
-        assert_eq!(seen.judge(key(2), 2), Verdict::Copy { of: 1 });
-        assert_eq!(seen.judge(key(3), 2), Verdict::Compare);
+        let dir = tempfile::tempdir().unwrap();
+        let mut seen = Seen::new(dir.path());
+        let mut judge = |content, source| seen.judge(Key { identity: 7, content }, source).unwrap();
+        assert_eq!(judge(1, 0), Verdict::Keep);
+        assert_eq!(judge(2, 1), Verdict::Keep);
+        assert_eq!(judge(1, 2), Verdict::Copy { of: 0 });
+        assert_eq!(judge(2, 2), Verdict::Copy { of: 1 });
+        assert_eq!(judge(3, 2), Verdict::Keep);
+        assert_eq!(seen.shared().unwrap(), [7]);
+    }
+
+    #[test]
+    fn rows_of_earlier_imports_are_compared_not_dropped() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut seen = Seen::new(dir.path());
+        seen.earlier(7).unwrap();
+        assert_eq!(seen.judge(Key { identity: 7, content: 0 }, 0).unwrap(), Verdict::Keep);
+        assert_eq!(seen.shared().unwrap(), [7]);
+    }
+
+    proptest! {
+        /// However little is remembered: what is dropped has an equal among the kept, and every identity that
+        /// several kept rows have is told.
+        #[test]
+        fn what_was_forgotten_is_found_at_the_end(
+            records in proptest::collection::vec((0_u64..12, 0_u64..3), 0..200),
+            limit in 1_usize..40,
+        ) {
+            let dir = tempfile::tempdir().unwrap();
+            let mut seen = Seen::with_limit(dir.path(), limit);
+            let mut kept: Vec<(u64, u64, u32)> = Vec::new();
+            for (number, (identity, content)) in records.into_iter().enumerate() {
+                let number = u32::try_from(number).unwrap();
+                match seen.judge(Key { identity, content }, number).unwrap() {
+                    Verdict::Keep => kept.push((identity, content, number)),
+                    Verdict::Copy { of } => prop_assert!(kept.contains(&(identity, content, of))),
+                }
+            }
+            let times = |id: u64| kept.iter().filter(|k| k.0 == id).count();
+            let expected: Vec<u64> = (0..12).filter(|id| times(*id) > 1).collect();
+            prop_assert_eq!(seen.shared().unwrap(), expected);
+        }
     }
 }

@@ -64,6 +64,13 @@ pub enum ImportError {
     Write(String),
 }
 
+impl ImportError {
+    /// Room beside the case could not be used.
+    pub(super) fn aside(e: io::Error) -> Self {
+        Self::Write(format!("cannot put ids aside beside the case: {e}; make room on that disk and try again"))
+    }
+}
+
 impl From<arrow::error::ArrowError> for ImportError {
     fn from(e: arrow::error::ArrowError) -> Self {
         Self::Write(e.to_string())

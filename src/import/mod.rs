@@ -5,6 +5,7 @@
 //! at the end the state of objects through time is rebuilt from all evidence of the cluster
 //! ([`materialise`]). Nothing touches the case before all of that has succeeded.
 
+pub mod agree;
 pub mod changes;
 pub mod chunks;
 pub mod dedup;
@@ -16,7 +17,9 @@ pub mod parse;
 pub mod pipeline;
 pub mod read_source;
 pub mod resolve_copies;
+mod settle;
 pub mod source_rows;
+pub mod spill;
 pub mod staged;
 pub mod summary;
 

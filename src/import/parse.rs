@@ -2,10 +2,11 @@
 //! Runs on many threads at once; everything here depends on the bytes alone.
 
 use arrow::array::RecordBatch;
+use arrow::buffer::Buffer;
 use arrow::error::ArrowError;
 use serde_json::Value;
 
-use super::dedup::{Key, key_of};
+use super::dedup::{Key, Keying};
 use crate::formats::authenticator::AuthenticatorRecord;
 use crate::formats::completeness::SourceFacts;
 use crate::formats::layout::Context;
@@ -33,6 +34,8 @@ pub struct PlacedObject {
 pub struct Parsed {
     /// Events.
     pub events: Option<RecordBatch>,
+    /// Bytes of the block that the events' texts point into.
+    pub held: usize,
     /// For each event: what tells copies, where it has an audit ID.
     pub keys: Vec<Option<Key>>,
     /// For each event: when it is filed under.
@@ -67,6 +70,7 @@ impl Parsed {
 /// Parses batches of one source.
 pub struct Parser<'s> {
     source_id: &'s str,
+    keying: &'s Keying,
     events: EventBuilder,
     out: Parsed,
 }
@@ -75,8 +79,13 @@ pub struct Parser<'s> {
 ///
 /// # Errors
 /// Only when the event table's description is broken.
-pub fn parse(batch: &Batch, source_id: &str, ctx: &Context) -> Result<Parsed, ArrowError> {
-    let mut parser = Parser { source_id, events: EventBuilder::new(), out: Parsed::default() };
+pub fn parse(batch: &Batch, source_id: &str, ctx: &Context, keying: &Keying) -> Result<Parsed, ArrowError> {
+    let block = match batch {
+        Batch::Lines(block) => block.bytes.clone(),
+        _ => Buffer::default(),
+    };
+    let mut parser = Parser { source_id, keying, events: EventBuilder::new(&block), out: Parsed::default() };
+    parser.out.held = block.len();
     match batch {
         Batch::Yaml(bytes) => parser.yaml(bytes),
         Batch::ApiResources(bytes) => parser.api_resources(bytes),
@@ -95,7 +104,7 @@ impl Sink for Parser<'_> {
             Place { source_id: self.source_id, offset: r.span.offset, line: r.span.line, length: r.span.length };
         self.events.push(r.event, r.times, &r.envelope, place);
         // Two entries of one long-running request differ in nothing but their part.
-        self.out.keys.push(key_of(r.event, r.envelope.component, r.envelope.operation_part, r.raw));
+        self.out.keys.push(self.keying.key_of(r.event, r.envelope.component, r.envelope.operation_part, r.raw));
         self.out.filed.push(r.times.filed());
         self.out.facts.fact(Fact::Format(r.format));
     }

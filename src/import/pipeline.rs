@@ -1,13 +1,11 @@
 //! The import from end to end.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
-
-use arrow::array::BooleanArray;
-use arrow::compute::filter_record_batch;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::chunks::Chunks;
-use super::dedup::{Seen, Verdict};
+use super::dedup::{Keying, Seen, Verdict};
 use super::discover::{Found, Input, ObservedBasis, discover};
 use super::error::ImportError;
 use super::evidence::Tables;
@@ -69,7 +67,7 @@ pub fn import(options: &ImportOptions, progress: &dyn Progress) -> Result<Summar
     let mut staging = Staging::begin(&options.case_dir)?;
     let existing = open()?;
     let cluster = choose_cluster(options, &found, existing.as_ref())?;
-    let mut run = Run::new(existing.as_ref(), &cluster)?;
+    let mut run = Run::new(existing.as_ref(), &cluster, staging.dir())?;
     let import_number = existing.as_ref().map_or(0, |c| c.manifest().imports.len()) + 1;
     let mut chunks = Chunks::new(&mut staging, &cluster, u32::try_from(import_number).unwrap_or(u32::MAX));
     progress.begin("import", Some(found.inputs.iter().map(|i| i.size).sum()));
@@ -105,8 +103,10 @@ fn finish(
             &["audit-id-collision", "same-bytes", "bundle-damaged", "cluster-name-differs", "archive-member-refused"],
         )?);
     }
-    if !run.conflicts.is_empty() {
-        findings.extend(resolve_copies::resolve(&mut staged, &run.conflicts, &mut run.sources)?);
+    let shared = std::mem::replace(&mut run.seen, Seen::new(staged.staging.dir())).shared();
+    let shared = shared.map_err(ImportError::aside)?;
+    if !shared.is_empty() {
+        findings.extend(resolve_copies::resolve(&mut staged, &run.keying, &shared, &mut run.sources)?);
     }
     let SnapshotRows { sightings, listings, discovery } = run.snapshot_rows()?;
     let (sightings, listings, discovery) =
@@ -172,6 +172,7 @@ fn choose_cluster(options: &ImportOptions, found: &Found, existing: Option<&Case
 
 /// What gathers while sources are read.
 struct Run {
+    keying: Arc<Keying>,
     seen: Seen,
     sources: Vec<SourceRow>,
     /// How many of `sources` the case had before.
@@ -179,7 +180,6 @@ struct Run {
     /// How many sources the case has of other clusters: ids are counted through.
     others: usize,
     already: u64,
-    conflicts: BTreeSet<[u8; 16]>,
     rejects: Vec<(String, crate::formats::Reject)>,
     snapshots: Vec<(usize, Parsed)>,
     folders: BTreeMap<usize, (Option<String>, String)>,
@@ -217,20 +217,20 @@ impl Consumer for Reading<'_, '_> {
 }
 
 impl Run {
-    fn new(existing: Option<&Case>, cluster: &str) -> Result<Self, ImportError> {
+    fn new(existing: Option<&Case>, cluster: &str, room: &Path) -> Result<Self, ImportError> {
         let (sources, others) =
             existing.map(|c| super::staged::read_sources(c, cluster)).transpose()?.unwrap_or_default();
-        let mut seen = Seen::default();
+        let (keying, mut seen) = (Arc::new(Keying::new()), Seen::new(room));
         if let Some(case) = existing {
-            super::staged::register_earlier(case, cluster, &mut seen)?;
+            super::staged::register_earlier(case, cluster, &keying, &mut seen)?;
         }
         Ok(Self {
+            keying,
             seen,
             earlier: sources.len(),
             sources,
             others,
             already: 0,
-            conflicts: BTreeSet::new(),
             rejects: Vec::new(),
             snapshots: Vec::new(),
             folders: BTreeMap::new(),
@@ -251,7 +251,8 @@ impl Run {
             progress.advance(input.size);
             return Ok(());
         }
-        read_source(input, progress, &mut Reading { run: self, input, chunks, progress })
+        let keying = Arc::clone(&self.keying);
+        read_source(input, &keying, progress, &mut Reading { run: self, input, chunks, progress })
     }
 
     /// A source begins: the file, or a member of the archive it is.
@@ -327,29 +328,19 @@ impl Run {
         let mut keep = vec![true; parsed.filed.len()];
         let mut copies = Vec::new();
         for (key, keep) in parsed.keys.iter().zip(&mut keep) {
-            match key.map(|k| (k, self.seen.judge(k, index))) {
-                Some((_, Verdict::Copy { of })) => {
-                    *keep = false;
-                    copies.push(of);
-                }
-                Some((k, Verdict::Compare)) => {
-                    self.conflicts.insert(k.identity);
-                }
-                _ => {}
+            let Some(key) = key else { continue };
+            if let Verdict::Copy { of } = self.seen.judge(*key, index).map_err(ImportError::aside)? {
+                *keep = false;
+                copies.push(of);
             }
         }
         let ids: Vec<String> =
             copies.iter().filter_map(|of| Some(self.sources.get(*of as usize)?.source_id.clone())).collect();
-        if let Some(mut batch) = parsed.events.take() {
-            let mut filed = std::mem::take(&mut parsed.filed);
-            if !copies.is_empty() {
-                batch = filter_record_batch(&batch, &BooleanArray::from(keep.clone()))?;
-                let mut kept = keep.iter();
-                filed.retain(|_| kept.next().copied().unwrap_or(true));
-            }
-            self.count_events(number, &filed);
-            progress.rows(filed.len() as u64);
-            chunks.push(batch, &filed)?;
+        if let Some(batch) = parsed.events.take() {
+            let kept = parsed.filed.iter().zip(&keep).filter(|(_, keep)| **keep).map(|(time, _)| *time);
+            let rows = self.count_events(number, kept);
+            progress.rows(rows);
+            chunks.push(batch, &parsed.filed, &keep, parsed.held)?;
         }
         self.facts.entry(number).or_default().merge(std::mem::take(&mut parsed.facts));
         self.listed.extend(parsed.listing.take().map(|listing| (number, listing)));
@@ -374,10 +365,15 @@ impl Run {
         Ok(())
     }
 
-    fn count_events(&mut self, number: usize, filed: &[Option<Timestamp>]) {
-        let Some(source) = self.sources.get_mut(number) else { return };
-        source.rows += filed.len() as u64;
-        filed.iter().flatten().for_each(|t| source.saw(*t));
+    /// Counts the rows that a source gave, by the time of each.
+    fn count_events(&mut self, number: usize, kept: impl Iterator<Item = Option<Timestamp>>) -> u64 {
+        let Some(source) = self.sources.get_mut(number) else { return 0 };
+        let before = source.rows;
+        for time in kept {
+            source.rows += 1;
+            time.iter().for_each(|t| source.saw(*t));
+        }
+        source.rows - before
     }
 
     fn describe(&mut self, number: usize, input: &Input, facts: &FileFacts) {

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 
 use super::ImportError;
+use super::dedup::Keying;
 use super::discover::Input;
 use super::parse::{self, Parsed};
 use crate::formats::archive::{self, Visitor};
@@ -64,10 +65,15 @@ pub trait Consumer {
 ///
 /// # Errors
 /// When the file cannot be read at all, or the consumer fails. Damage inside is a reject, not an error.
-pub fn read_source(input: &Input, progress: &dyn Progress, consumer: &mut dyn Consumer) -> Result<(), ImportError> {
+pub fn read_source(
+    input: &Input,
+    keying: &Keying,
+    progress: &dyn Progress,
+    consumer: &mut dyn Consumer,
+) -> Result<(), ImportError> {
     let unreadable = |source: io::Error| ImportError::Unreadable { path: input.path.clone(), source };
     let budget = Budget::new(Limits::default());
-    let mut reading = Reading { budget: &budget, consumer };
+    let mut reading = Reading { budget: &budget, keying, consumer };
     let mut hashing = Hashing::new(input.open().map_err(unreadable)?, Some(progress));
     let (number, facts) = reading.source(&input.path, &mut hashing, 0)?;
     match hashing.finish() {
@@ -79,6 +85,7 @@ pub fn read_source(input: &Input, progress: &dyn Progress, consumer: &mut dyn Co
 
 struct Reading<'a> {
     budget: &'a Budget,
+    keying: &'a Keying,
     consumer: &'a mut dyn Consumer,
 }
 
@@ -115,12 +122,12 @@ impl Reading<'_> {
     }
 
     fn plain(&mut self, number: usize, id: &str, path: &str, peeled: Peeled<'_>) -> Result<Cut, ImportError> {
-        let ctx = Context::of_path(path);
+        let (ctx, keying) = (Context::of_path(path), self.keying);
         let mut source = Source::open(peeled, path, self.budget);
         let group_size = rayon::current_num_threads() * 2;
         let mut group = next_group(&mut source, group_size);
         while !group.is_empty() {
-            let parse = || group.par_iter().map(|batch| parse::parse(batch, id, &ctx)).collect::<Vec<_>>();
+            let parse = || group.par_iter().map(|batch| parse::parse(batch, id, &ctx, keying)).collect::<Vec<_>>();
             // Parse this group while the next one is read and hashed.
             let (parsed, next) = rayon::join(parse, || next_group(&mut source, group_size));
             for part in parsed {

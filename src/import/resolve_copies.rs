@@ -1,26 +1,30 @@
 //! Compares the events that share an identity but not their bytes, once all are written.
 //!
-//! Copies that only look different (another key order, a truncated body) are dropped, the fullest
-//! kept; events that say different things are all kept and become a finding, because a client may give
-//! many requests one audit ID.
+//! Copies that only look different (another key order, a truncated body, a format that carries less) are dropped,
+//! the fullest kept; events that say different things are all kept and become a finding, because a client may give
+//! many requests one audit ID. The rows in question are found by their ids alone and then read some thousand at a
+//! time, so that memory does not grow with their number.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs::{self, File};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Int32Type, Int64Type, TimestampMicrosecondType};
-use arrow::error::ArrowError;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection};
 use serde_json::Value;
 
 use super::ImportError;
-use super::dedup::{Content, Relation, compare, identity};
+use super::agree::Content;
+use super::dedup::Keying;
+use super::settle::{Rival, settle};
 use super::source_rows::SourceRow;
 use super::staged::Staged;
 use crate::case::{CaseError, parquet_file};
-use crate::model::finding::{Finding, Severity};
+use crate::model::finding::Finding;
 use crate::model::object::Provenance;
 use crate::model::time::Timestamp;
 use crate::tables::events;
@@ -51,70 +55,123 @@ const NOT_CONTENT: [&str; 20] = [
 /// Columns that hold JSON.
 const JSON: [&str; 5] = ["user_extra", "impersonated_user_extra", "request_object", "response_object", "annotations"];
 
+/// Columns that make up an identity.
+const IDENTITY: [&str; 4] = ["component", "audit_id", "stage", "operation_part"];
+/// Rows that are compared at one time, unless one identity has more.
+const AT_ONCE: usize = 4096;
+
 /// A row by the number of its file and its number in it. Events that one record quotes share their
 /// place in the source, so a place does not tell rows apart.
-type RowId = (usize, usize);
+pub(super) type RowId = (usize, usize);
 
-/// One row in question.
-struct Rival {
-    place: Provenance,
-    row: RowId,
-    at: Option<Timestamp>,
-    content: Content,
-}
-
-/// Drops copies among the conflicting rows, counts them in `sources`, and reports collisions.
+/// Drops copies among the rows of these identities, counts them in `sources`, and reports collisions.
 ///
 /// # Errors
 /// When a part cannot be read or written.
 pub fn resolve(
     staged: &mut Staged<'_>,
-    conflicts: &BTreeSet<[u8; 16]>,
+    keying: &Keying,
+    shared: &[u64],
     sources: &mut [SourceRow],
 ) -> Result<Vec<Finding>, ImportError> {
-    let mut groups: BTreeMap<[u8; 16], Vec<Rival>> = BTreeMap::new();
     let files = staged.event_files()?;
-    for (number, file) in files.iter().enumerate() {
-        let mut first = 0;
-        for batch in reader(file)? {
-            let batch = batch?;
-            collect_rivals(&batch, (number, first), conflicts, &mut groups);
-            first += batch.num_rows();
-        }
-    }
+    let groups = find_groups(&files, keying, shared)?;
     let mut dropped = BTreeSet::new();
     let mut findings = Vec::new();
-    for rivals in groups.into_values() {
-        findings.extend(settle(rivals, &mut dropped, sources));
+    let mut rest = groups.as_slice();
+    while !rest.is_empty() {
+        let mut rows = 0_usize;
+        let fits = |g: &&Vec<RowId>| {
+            rows = rows.saturating_add(g.len());
+            rows <= AT_ONCE
+        };
+        let (now, later) = rest.split_at(rest.iter().take_while(fits).count().max(1));
+        rest = later;
+        for rivals in read_groups(&files, now, keying)? {
+            findings.extend(settle(rivals, &mut dropped, sources));
+        }
     }
-    if !dropped.is_empty() {
-        files.iter().enumerate().try_for_each(|(n, file)| rewrite_without(staged, file, n, &dropped))?;
+    for (number, file) in files.iter().enumerate() {
+        if dropped.range((number, 0)..(number + 1, 0)).next().is_some() {
+            rewrite_without(staged, file, number, &dropped)?;
+        }
     }
     Ok(findings)
 }
 
-fn reader(file: &Path) -> Result<ParquetRecordBatchReader, ImportError> {
-    let open = File::open(file).map_err(|e| CaseError::io(file, e))?;
-    Ok(ParquetRecordBatchReaderBuilder::try_new(open)?.build()?)
-}
-
-fn collect_rivals(
-    batch: &RecordBatch,
-    first: RowId,
-    conflicts: &BTreeSet<[u8; 16]>,
-    groups: &mut BTreeMap<[u8; 16], Vec<Rival>>,
-) {
-    for row in 0..batch.num_rows() {
-        let text = |name| text_at(batch, name, row);
-        let Some(id) = text("audit_id").filter(|i| !i.is_empty()) else { continue };
-        let key = identity(text("component"), id, text("stage"), text("operation_part"));
-        if conflicts.contains(&key) {
-            groups.entry(key).or_default().push(rival(batch, row, (first.0, first.1 + row)));
+/// The rows of each identity that several rows have, identities in the order of their first rows.
+fn find_groups(files: &[PathBuf], keying: &Keying, shared: &[u64]) -> Result<Vec<Vec<RowId>>, ImportError> {
+    // By the digest and the very words: a digest may bring strangers together.
+    let mut groups: HashMap<(u64, [Option<String>; 4]), Vec<RowId>> = HashMap::new();
+    for (number, file) in files.iter().enumerate() {
+        let mut first = 0;
+        for batch in reader(file, Some(&IDENTITY), None)? {
+            let batch = batch?;
+            for row in 0..batch.num_rows() {
+                let [component, id, stage, part] = IDENTITY.map(|name| text_at(&batch, name, row));
+                let Some(id) = id.filter(|i| !i.is_empty()) else { continue };
+                let identity = keying.identity(component, id, stage, part);
+                if shared.binary_search(&identity).is_ok() {
+                    let component = component.or(Some("kube-apiserver"));
+                    let words = [component, Some(id), stage, part].map(|word| word.map(str::to_owned));
+                    groups.entry((identity, words)).or_default().push((number, first + row));
+                }
+            }
+            first += batch.num_rows();
         }
     }
+    let mut groups: Vec<Vec<RowId>> = groups.into_values().filter(|rows| rows.len() > 1).collect();
+    groups.sort_unstable();
+    Ok(groups)
 }
 
-fn rival(batch: &RecordBatch, row: usize, id: RowId) -> Rival {
+/// Reads the rows of some groups.
+fn read_groups(files: &[PathBuf], groups: &[Vec<RowId>], keying: &Keying) -> Result<Vec<Vec<Rival>>, ImportError> {
+    let mut wanted: BTreeMap<RowId, usize> = BTreeMap::new();
+    for (group, rows) in groups.iter().enumerate() {
+        wanted.extend(rows.iter().map(|row| (*row, group)));
+    }
+    let mut rivals: Vec<Vec<Rival>> = groups.iter().map(|_| Vec::new()).collect();
+    // Of very many rows only digests are held: then only equal ones are copies, and all others are kept.
+    let whole = |group: usize| groups.get(group).is_some_and(|rows| rows.len() <= AT_ONCE);
+    for (number, file) in files.iter().enumerate() {
+        let rows: Vec<(usize, usize)> =
+            wanted.range((number, 0)..(number + 1, 0)).map(|((_, row), group)| (*row, *group)).collect();
+        if rows.is_empty() {
+            continue;
+        }
+        let mut next = rows.iter();
+        let ranges = rows.iter().map(|(row, _)| *row..row + 1).collect();
+        for batch in reader(file, None, Some(ranges))? {
+            let batch = batch?;
+            for (at, (row, group)) in (0..batch.num_rows()).zip(next.by_ref()) {
+                let rival = rival(&batch, at, (number, *row), whole(*group), keying);
+                rivals.get_mut(*group).into_iter().for_each(|g| g.push(rival.clone()));
+            }
+        }
+    }
+    Ok(rivals)
+}
+
+fn reader(
+    file: &Path,
+    columns: Option<&[&str]>,
+    rows: Option<Vec<Range<usize>>>,
+) -> Result<ParquetRecordBatchReader, ImportError> {
+    let open = File::open(file).map_err(|e| CaseError::io(file, e))?;
+    let mut builder = ParquetRecordBatchReaderBuilder::try_new(open)?;
+    if let Some(columns) = columns {
+        let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
+        builder = builder.with_projection(mask);
+    }
+    if let Some(rows) = rows {
+        let total = usize::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or_default();
+        builder = builder.with_row_selection(RowSelection::from_consecutive_ranges(rows.into_iter(), total));
+    }
+    Ok(builder.build()?)
+}
+
+fn rival(batch: &RecordBatch, row: usize, id: RowId, whole: bool, keying: &Keying) -> Rival {
     let mut content = Content::new();
     for column in events::TABLE.columns.iter().filter(|c| !NOT_CONTENT.contains(&c.name)) {
         let value = value_at(batch, column.name, row);
@@ -132,7 +189,9 @@ fn rival(batch: &RecordBatch, row: usize, id: RowId) -> Rival {
         },
         row: id,
         at: content.get("stage_timestamp").and_then(Value::as_i64).map(Timestamp::from_micros),
-        content,
+        audit_id: text_at(batch, "audit_id", row).unwrap_or_default().to_owned(),
+        digest: keying.content(Value::Object(content.clone()).to_string().as_bytes()),
+        content: whole.then_some(content),
     }
 }
 
@@ -167,76 +226,26 @@ fn value_at(batch: &RecordBatch, name: &str, row: usize) -> Value {
     }
 }
 
-/// Decides about the rows of one identity.
-fn settle(mut rivals: Vec<Rival>, dropped: &mut BTreeSet<RowId>, sources: &mut [SourceRow]) -> Option<Finding> {
-    rivals.sort_by(|a, b| source_order(&a.place).cmp(&source_order(&b.place)));
-    let mut kept: Vec<Rival> = Vec::new();
-    for rival in rivals {
-        let twin = kept.iter_mut().find_map(|k| match compare(&k.content, &rival.content) {
-            Relation::Different => None,
-            relation => Some((k, relation)),
-        });
-        match twin {
-            None => kept.push(rival),
-            Some((k, Relation::FirstIsTruncated)) => {
-                let cut = std::mem::replace(k, rival);
-                drop_row(&cut, &k.place, dropped, sources);
-            }
-            Some((k, _)) => drop_row(&rival, &k.place, dropped, sources),
-        }
-    }
-    let first = kept.first()?;
-    if kept.len() < 2 {
-        return None;
-    }
-    let id = first.content.get("audit_id").and_then(Value::as_str).unwrap_or_default();
-    Some(Finding {
-        severity: Severity::High,
-        code: "audit-id-collision",
-        message: format!(
-            "{} events that say different things share audit ID `{id}` and stage: a client may have chosen it; all are kept",
-            kept.len()
-        ),
-        at: first.at,
-        witnesses: kept.iter().map(|k| k.place.clone()).collect(),
-    })
-}
-
-/// Ids are counted, so `s10` comes after `s9`.
-fn source_order(p: &Provenance) -> (usize, &str, u64) {
-    (p.source_id.len(), &p.source_id, p.offset)
-}
-
-fn drop_row(cut: &Rival, kept: &Provenance, dropped: &mut BTreeSet<RowId>, sources: &mut [SourceRow]) {
-    if let Some(source) = sources.iter_mut().find(|s| s.source_id == cut.place.source_id) {
-        source.rows = source.rows.saturating_sub(1);
-        source.duplicate(&kept.source_id);
-    }
-    dropped.insert(cut.row);
-}
-
-/// Writes a part again without the dropped rows, in the staging folder. Untouched parts stay.
+/// Writes a part again without the dropped rows, in the staging folder.
 fn rewrite_without(
     staged: &mut Staged<'_>,
     file: &Path,
     number: usize,
     dropped: &BTreeSet<RowId>,
 ) -> Result<(), ImportError> {
-    let all = reader(file)?.collect::<Result<Vec<RecordBatch>, ArrowError>>()?;
-    let mut changed = false;
-    let mut left = Vec::new();
+    let path = replacement(staged, file)?;
+    // A part may be written over itself: read to the end first.
+    let fresh = path.with_extension("rewritten");
+    let mut writer = parquet_file::PartWriter::create(&fresh, events::TABLE.schema())?;
     let mut first = 0;
-    for batch in &all {
+    for batch in reader(file, None, None)? {
+        let batch = batch?;
         let mask: Vec<bool> = (0..batch.num_rows()).map(|row| !dropped.contains(&(number, first + row))).collect();
         first += batch.num_rows();
-        changed |= mask.contains(&false);
-        left.push(filter_record_batch(batch, &BooleanArray::from(mask))?);
+        writer.write(&filter_record_batch(&batch, &BooleanArray::from(mask))?)?;
     }
-    if !changed {
-        return Ok(());
-    }
-    let path = replacement(staged, file)?;
-    Ok(parquet_file::write(&path, events::TABLE.schema(), &left)?)
+    writer.close()?;
+    Ok(fs::rename(&fresh, &path).map_err(|e| CaseError::io(&path, e))?)
 }
 
 /// Where the new form of a part goes: over itself when it is new, else beside the case's own.

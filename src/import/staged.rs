@@ -8,7 +8,7 @@ use arrow::array::RecordBatch;
 use polars::prelude::*;
 
 use super::ImportError;
-use super::dedup::{Seen, identity};
+use super::dedup::{Keying, Seen};
 use super::materialise;
 use super::parse::Parsed;
 use super::source_rows::SourceRow;
@@ -351,16 +351,17 @@ pub fn read_sources(case: &Case, cluster: &str) -> Result<(Vec<SourceRow>, usize
 ///
 /// # Errors
 /// When the table cannot be read.
-pub fn register_earlier(case: &Case, cluster: &str, seen: &mut Seen) -> Result<(), CaseError> {
-    let lazy = case
-        .table(&events::TABLE, Some(cluster))?
-        .select(["audit_id", "stage", "component", "operation_part"].map(col));
-    let frame = Frame::collect(lazy, "events")?;
-    let (id, stage) = (frame.text("audit_id")?, frame.text("stage")?);
-    let (component, part) = (frame.text("component")?, frame.text("operation_part")?);
-    for row in 0..frame.height() {
-        if let Some(id) = id.get(row).filter(|i| !i.is_empty()) {
-            seen.earlier(identity(component.get(row), id, stage.get(row), part.get(row)));
+pub fn register_earlier(case: &Case, cluster: &str, keying: &Keying, seen: &mut Seen) -> Result<(), ImportError> {
+    for part in case.parts(&events::TABLE, Some(cluster))? {
+        let frame =
+            Frame::collect(part.select(["audit_id", "stage", "component", "operation_part"].map(col)), "events")?;
+        let (id, stage) = (frame.text("audit_id")?, frame.text("stage")?);
+        let (component, part) = (frame.text("component")?, frame.text("operation_part")?);
+        for row in 0..frame.height() {
+            if let Some(id) = id.get(row).filter(|i| !i.is_empty()) {
+                let identity = keying.identity(component.get(row), id, stage.get(row), part.get(row));
+                seen.earlier(identity).map_err(ImportError::aside)?;
+            }
         }
     }
     Ok(())

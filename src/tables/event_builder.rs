@@ -1,17 +1,22 @@
 //! The builder of `events`. Separate from the general one because every audit record goes through
-//! here: typed builders, no cells, no allocation per value.
+//! here: typed builders, no cells, no allocation per value, and texts that lie in the block being read are
+//! pointed at instead of copied. Traded for it: a block stays in memory until its rows are written.
 
+use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, BooleanBuilder, Int32Builder, Int64Builder, ListBuilder, RecordBatch, StringBuilder,
     TimestampMicrosecondBuilder,
 };
+use arrow::buffer::Buffer;
 use arrow::error::ArrowError;
 use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 
 use super::build::{list_builder, time_builder};
 use super::events;
+use super::text_builder::TextBuilder;
 use crate::formats::sink::Envelope;
 use crate::model::audit::{AuditEvent, ObjectReference, ResponseStatus, UserInfo};
 pub use crate::model::event_times::EventTimes;
@@ -35,25 +40,95 @@ pub struct Place<'a> {
 #[derive(Default, Deserialize)]
 struct Extra<'a> {
     #[serde(borrow, default, rename = "authentication.kubernetes.io/credential-id")]
-    credential_id: Option<Vec<Text<'a>>>,
+    credential_id: First<'a>,
     #[serde(borrow, default, rename = "authentication.kubernetes.io/pod-name")]
-    pod_name: Option<Vec<Text<'a>>>,
+    pod_name: First<'a>,
     #[serde(borrow, default, rename = "authentication.kubernetes.io/node-name")]
-    node_name: Option<Vec<Text<'a>>>,
+    node_name: First<'a>,
+}
+
+/// The first of a list of texts.
+#[derive(Default)]
+struct First<'a>(Option<Text<'a>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for First<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(FirstVisitor)
+    }
+}
+
+struct FirstVisitor;
+
+impl<'de> Visitor<'de> for FirstVisitor {
+    type Value = First<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of strings")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(First(None))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let first = list.next_element()?;
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(First(first))
+    }
+}
+
+/// What every builder of a column can do.
+trait Column {
+    fn begin(block: &Buffer) -> Self;
+    fn column(&mut self) -> ArrayRef;
+}
+
+impl Column for TextBuilder {
+    fn begin(block: &Buffer) -> Self {
+        Self::new(block)
+    }
+
+    fn column(&mut self) -> ArrayRef {
+        self.finish()
+    }
+}
+
+macro_rules! plain_columns {
+    ($($type:ty = $new:expr),* $(,)?) => {
+        $(impl Column for $type {
+            fn begin(_: &Buffer) -> Self {
+                $new
+            }
+
+            fn column(&mut self) -> ArrayRef {
+                Arc::new(self.finish())
+            }
+        })*
+    };
+}
+
+plain_columns! {
+    TimestampMicrosecondBuilder = time_builder(),
+    ListBuilder<StringBuilder> = list_builder(),
+    Int32Builder = Int32Builder::new(),
+    Int64Builder = Int64Builder::new(),
+    BooleanBuilder = BooleanBuilder::new(),
 }
 
 macro_rules! event_columns {
-    ($($field:ident : $type:ty = $new:expr),* $(,)?) => {
+    ($($field:ident : $type:ty),* $(,)?) => {
         /// Events on their way to a record batch.
         pub struct EventBuilder {
             $($field: $type,)*
             rows: usize,
+            /// Room to write annotations in.
+            scratch: Vec<u8>,
         }
 
         impl EventBuilder {
-            /// No events yet.
-            pub fn new() -> Self {
-                Self { $($field: $new,)* rows: 0 }
+            /// No events yet; texts that lie in `block` will not be copied.
+            pub fn new(block: &Buffer) -> Self {
+                Self { $($field: <$type as Column>::begin(block),)* rows: 0, scratch: Vec::new() }
             }
 
             /// The events as a record batch, columns in the table's order.
@@ -62,74 +137,68 @@ macro_rules! event_columns {
             /// When the builder and the table's description disagree.
             pub fn finish(&mut self) -> Result<RecordBatch, ArrowError> {
                 self.rows = 0;
-                let arrays: Vec<ArrayRef> = vec![$(Arc::new(self.$field.finish()),)*];
-                RecordBatch::try_new(events::TABLE.schema(), arrays)
+                let arrays: Vec<ArrayRef> = vec![$(self.$field.column(),)*];
+                RecordBatch::try_new(events::TABLE.view_schema(), arrays)
             }
         }
     };
 }
 
 event_columns! {
-    stage_timestamp: TimestampMicrosecondBuilder = time_builder(),
-    request_received_timestamp: TimestampMicrosecondBuilder = time_builder(),
-    audit_id: StringBuilder = StringBuilder::new(),
-    stage: StringBuilder = StringBuilder::new(),
-    level: StringBuilder = StringBuilder::new(),
-    verb: StringBuilder = StringBuilder::new(),
-    request_uri: StringBuilder = StringBuilder::new(),
-    user_username: StringBuilder = StringBuilder::new(),
-    user_uid: StringBuilder = StringBuilder::new(),
-    user_groups: ListBuilder<StringBuilder> = list_builder(),
-    user_extra: StringBuilder = StringBuilder::new(),
-    user_credential_id: StringBuilder = StringBuilder::new(),
-    user_pod_name: StringBuilder = StringBuilder::new(),
-    user_node_name: StringBuilder = StringBuilder::new(),
-    impersonated_user_username: StringBuilder = StringBuilder::new(),
-    impersonated_user_uid: StringBuilder = StringBuilder::new(),
-    impersonated_user_groups: ListBuilder<StringBuilder> = list_builder(),
-    impersonated_user_extra: StringBuilder = StringBuilder::new(),
-    impersonation_constraint: StringBuilder = StringBuilder::new(),
-    source_ips: ListBuilder<StringBuilder> = list_builder(),
-    user_agent: StringBuilder = StringBuilder::new(),
-    object_ref_resource: StringBuilder = StringBuilder::new(),
-    object_ref_namespace: StringBuilder = StringBuilder::new(),
-    object_ref_name: StringBuilder = StringBuilder::new(),
-    object_ref_uid: StringBuilder = StringBuilder::new(),
-    object_ref_api_group: StringBuilder = StringBuilder::new(),
-    object_ref_api_version: StringBuilder = StringBuilder::new(),
-    object_ref_resource_version: StringBuilder = StringBuilder::new(),
-    object_ref_subresource: StringBuilder = StringBuilder::new(),
-    response_status_code: Int32Builder = Int32Builder::new(),
-    response_status_status: StringBuilder = StringBuilder::new(),
-    response_status_message: StringBuilder = StringBuilder::new(),
-    response_status_reason: StringBuilder = StringBuilder::new(),
-    request_object: StringBuilder = StringBuilder::new(),
-    response_object: StringBuilder = StringBuilder::new(),
-    annotations: StringBuilder = StringBuilder::new(),
-    authorization_decision: StringBuilder = StringBuilder::new(),
-    authorization_reason: StringBuilder = StringBuilder::new(),
-    issued_credential_id: StringBuilder = StringBuilder::new(),
-    truncated: BooleanBuilder = BooleanBuilder::new(),
-    component: StringBuilder = StringBuilder::new(),
-    node: StringBuilder = StringBuilder::new(),
-    log_stream: StringBuilder = StringBuilder::new(),
-    envelope_time: TimestampMicrosecondBuilder = time_builder(),
-    grpc_code: Int32Builder = Int32Builder::new(),
-    api_server: StringBuilder = StringBuilder::new(),
-    http_method: StringBuilder = StringBuilder::new(),
-    operation_part: StringBuilder = StringBuilder::new(),
-    resource_name: StringBuilder = StringBuilder::new(),
-    api_version: StringBuilder = StringBuilder::new(),
-    source_id: StringBuilder = StringBuilder::new(),
-    offset: Int64Builder = Int64Builder::new(),
-    line: Int64Builder = Int64Builder::new(),
-    length: Int64Builder = Int64Builder::new(),
-}
-
-impl Default for EventBuilder {
-    fn default() -> Self {
-        Self::new()
-    }
+    stage_timestamp: TimestampMicrosecondBuilder,
+    request_received_timestamp: TimestampMicrosecondBuilder,
+    audit_id: TextBuilder,
+    stage: TextBuilder,
+    level: TextBuilder,
+    verb: TextBuilder,
+    request_uri: TextBuilder,
+    user_username: TextBuilder,
+    user_uid: TextBuilder,
+    user_groups: ListBuilder<StringBuilder>,
+    user_extra: TextBuilder,
+    user_credential_id: TextBuilder,
+    user_pod_name: TextBuilder,
+    user_node_name: TextBuilder,
+    impersonated_user_username: TextBuilder,
+    impersonated_user_uid: TextBuilder,
+    impersonated_user_groups: ListBuilder<StringBuilder>,
+    impersonated_user_extra: TextBuilder,
+    impersonation_constraint: TextBuilder,
+    source_ips: ListBuilder<StringBuilder>,
+    user_agent: TextBuilder,
+    object_ref_resource: TextBuilder,
+    object_ref_namespace: TextBuilder,
+    object_ref_name: TextBuilder,
+    object_ref_uid: TextBuilder,
+    object_ref_api_group: TextBuilder,
+    object_ref_api_version: TextBuilder,
+    object_ref_resource_version: TextBuilder,
+    object_ref_subresource: TextBuilder,
+    response_status_code: Int32Builder,
+    response_status_status: TextBuilder,
+    response_status_message: TextBuilder,
+    response_status_reason: TextBuilder,
+    request_object: TextBuilder,
+    response_object: TextBuilder,
+    annotations: TextBuilder,
+    authorization_decision: TextBuilder,
+    authorization_reason: TextBuilder,
+    issued_credential_id: TextBuilder,
+    truncated: BooleanBuilder,
+    component: TextBuilder,
+    node: TextBuilder,
+    log_stream: TextBuilder,
+    envelope_time: TimestampMicrosecondBuilder,
+    grpc_code: Int32Builder,
+    api_server: TextBuilder,
+    http_method: TextBuilder,
+    operation_part: TextBuilder,
+    resource_name: TextBuilder,
+    api_version: TextBuilder,
+    source_id: TextBuilder,
+    offset: Int64Builder,
+    line: Int64Builder,
+    length: Int64Builder,
 }
 
 impl EventBuilder {
@@ -172,9 +241,9 @@ impl EventBuilder {
         push_list(&mut self.user_groups, user.groups.as_deref());
         self.user_extra.append_option(user.extra.map(|e| e.get()));
         let extra: Extra<'_> = user.extra.and_then(|e| serde_json::from_str(e.get()).ok()).unwrap_or_default();
-        self.user_credential_id.append_option(first(&extra.credential_id));
-        self.user_pod_name.append_option(first(&extra.pod_name));
-        self.user_node_name.append_option(first(&extra.node_name));
+        self.user_credential_id.append_option(text(&extra.credential_id.0));
+        self.user_pod_name.append_option(text(&extra.pod_name.0));
+        self.user_node_name.append_option(text(&extra.node_name.0));
         let other = event.impersonated_user.as_ref().unwrap_or(&none);
         self.impersonated_user_username.append_option(text(&other.username));
         self.impersonated_user_uid.append_option(text(&other.uid));
@@ -210,9 +279,10 @@ impl EventBuilder {
         let get = |key: &str| event.annotations.as_ref().and_then(|a| a.get(key)).map(|v| &**v);
         match &event.annotations {
             Some(all) => {
-                let pairs: serde_json::Map<String, serde_json::Value> =
-                    all.iter().map(|(k, v)| (k.to_string(), v.to_string().into())).collect();
-                self.annotations.append_value(serde_json::Value::Object(pairs).to_string());
+                self.scratch.clear();
+                // Writing to memory cannot fail.
+                let _ = serde_json::to_writer(&mut self.scratch, all);
+                self.annotations.append_option(std::str::from_utf8(&self.scratch).ok());
             }
             None => self.annotations.append_null(),
         }
@@ -243,10 +313,6 @@ impl EventBuilder {
 
 fn text<'t>(value: &'t Option<Text<'_>>) -> Option<&'t str> {
     value.as_deref()
-}
-
-fn first<'t>(values: &'t Option<Vec<Text<'_>>>) -> Option<&'t str> {
-    values.as_ref().and_then(|v| v.first()).map(|v| &**v)
 }
 
 fn push_list(builder: &mut ListBuilder<StringBuilder>, values: Option<&[Text<'_>]>) {

@@ -16,6 +16,7 @@ pub mod role_rules;
 pub mod schema;
 pub mod sightings;
 pub mod sources;
+pub mod text_builder;
 
 use schema::Table;
 

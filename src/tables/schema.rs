@@ -94,6 +94,16 @@ impl Table {
         Arc::new(Schema::new(fields))
     }
 
+    /// The same with texts as views, which point into the bytes that were read: for rows on their way to a file.
+    pub fn view_schema(&self) -> SchemaRef {
+        let viewed = |c: &Column| match c.kind {
+            ColumnType::Text => DataType::Utf8View,
+            kind => kind.arrow(),
+        };
+        let fields: Vec<Field> = self.columns.iter().map(|c| Field::new(c.name, viewed(c), c.nullable)).collect();
+        Arc::new(Schema::new(fields))
+    }
+
     /// Its section of the reference, in Markdown.
     pub fn markdown(&self) -> String {
         let mut text = String::new();

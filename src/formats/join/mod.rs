@@ -202,7 +202,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn block(text: &str) -> Block {
-        Block { bytes: text.as_bytes().to_vec(), offset: 100, first_line: 1 }
+        Block { bytes: text.as_bytes().to_vec().into(), offset: 100, first_line: 1 }
     }
 
     fn shown(records: &[Record]) -> Vec<String> {

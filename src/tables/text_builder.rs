@@ -1,0 +1,105 @@
+//! A column of texts that points into the block being read, where the text lies there, and copies it otherwise
+//! (texts that held escapes, or were taken out of an envelope).
+
+use std::sync::Arc;
+
+use arrow::array::{Array as _, ArrayRef, StringViewBuilder};
+use arrow::buffer::Buffer;
+
+/// Texts up to this length lie in the view itself.
+const INLINE: usize = 12;
+
+/// A column of texts on its way to a record batch.
+pub struct TextBuilder {
+    texts: StringViewBuilder,
+    /// Address and length of the block.
+    start: usize,
+    length: usize,
+}
+
+impl TextBuilder {
+    /// No texts yet; texts that lie in `block` will not be copied.
+    pub fn new(block: &Buffer) -> Self {
+        let mut texts = StringViewBuilder::new();
+        // Views hold 32-bit offsets.
+        let usable = !block.is_empty() && u32::try_from(block.len()).is_ok_and(|n| n < u32::MAX);
+        if usable {
+            texts.append_block(block.clone());
+        }
+        Self { texts, start: block.as_ptr().addr(), length: if usable { block.len() } else { 0 } }
+    }
+
+    /// Adds a text.
+    pub fn append_value(&mut self, text: impl AsRef<str>) {
+        let text = text.as_ref();
+        if text.len() > INLINE
+            && let Some((offset, length)) = self.place(text)
+            && self.texts.try_append_view(0, offset, length).is_ok()
+        {
+            return;
+        }
+        self.texts.append_value(text);
+    }
+
+    /// Adds a missing text.
+    pub fn append_null(&mut self) {
+        self.texts.append_null();
+    }
+
+    /// Adds a text or a missing one.
+    pub fn append_option(&mut self, text: Option<&str>) {
+        match text {
+            Some(text) => self.append_value(text),
+            None => self.append_null(),
+        }
+    }
+
+    /// Where in the block the text lies, if it does.
+    fn place(&self, text: &str) -> Option<(u32, u32)> {
+        let offset = text.as_ptr().addr().checked_sub(self.start)?;
+        (offset.checked_add(text.len())? <= self.length).then_some(())?;
+        Some((u32::try_from(offset).ok()?, u32::try_from(text.len()).ok()?))
+    }
+
+    /// The texts as a column.
+    pub fn finish(&mut self) -> ArrayRef {
+        let texts = self.texts.finish();
+        // A column without texts needs no block.
+        if texts.null_count() == texts.len() { Arc::new(texts.gc()) } else { Arc::new(texts) }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use arrow::array::AsArray as _;
+
+    use super::*;
+
+    #[test]
+    fn texts_of_the_block_are_not_copied_and_others_are() {
+        let block = Buffer::from_vec(b"a text that is long enough; short".to_vec());
+        let inside = std::str::from_utf8(&block).unwrap();
+        let mut builder = TextBuilder::new(&block);
+        builder.append_value(&inside[..26]);
+        builder.append_option(None);
+        builder.append_value("another long text, from elsewhere");
+        builder.append_value(&inside[28..]);
+        builder.append_value(inside);
+        let column = builder.finish();
+        let texts = column.as_string_view();
+        let wanted =
+            [Some(&inside[..26]), None, Some("another long text, from elsewhere"), Some("short"), Some(inside)];
+        assert_eq!(texts.iter().collect::<Vec<_>>(), wanted);
+        assert_eq!(texts.data_buffers()[0].as_ptr(), block.as_ptr());
+    }
+
+    #[test]
+    fn without_a_block_every_text_is_copied() {
+        let mut builder = TextBuilder::new(&Buffer::default());
+        builder.append_value("no block at all, and long");
+        builder.append_value("");
+        let column = builder.finish();
+        assert_eq!(column.as_string_view().iter().collect::<Vec<_>>(), [Some("no block at all, and long"), Some("")]);
+    }
+}
