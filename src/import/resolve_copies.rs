@@ -10,7 +10,7 @@ use std::fs::{self, File};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Int32Type, Int64Type, TimestampMicrosecondType};
 use parquet::arrow::ProjectionMask;
@@ -20,7 +20,7 @@ use serde_json::Value;
 use super::ImportError;
 use super::agree::Content;
 use super::dedup::Keying;
-use super::settle::{Rival, settle};
+use super::settle::{Rival, Sources, settle};
 use super::source_rows::SourceRow;
 use super::staged::Staged;
 use crate::case::{CaseError, parquet_file};
@@ -76,6 +76,7 @@ pub fn resolve(
 ) -> Result<Vec<Finding>, ImportError> {
     let files = staged.event_files()?;
     let groups = find_groups(&files, keying, shared)?;
+    let mut sources = Sources::new(sources);
     let mut dropped = BTreeSet::new();
     let mut findings = Vec::new();
     let mut rest = groups.as_slice();
@@ -88,7 +89,7 @@ pub fn resolve(
         let (now, later) = rest.split_at(rest.iter().take_while(fits).count().max(1));
         rest = later;
         for rivals in read_groups(&files, now, keying)? {
-            findings.extend(settle(rivals, &mut dropped, sources));
+            findings.extend(settle(rivals, &mut dropped, &mut sources));
         }
     }
     for (number, file) in files.iter().enumerate() {
@@ -134,6 +135,9 @@ fn read_groups(files: &[PathBuf], groups: &[Vec<RowId>], keying: &Keying) -> Res
     let mut rivals: Vec<Vec<Rival>> = groups.iter().map(|_| Vec::new()).collect();
     // Of very many rows only digests are held: then only equal ones are copies, and all others are kept.
     let whole = |group: usize| groups.get(group).is_some_and(|rows| rows.len() <= AT_ONCE);
+    // The names of the columns that are compared, in the table's order.
+    let columns: Vec<Option<&str>> =
+        events::TABLE.columns.iter().map(|c| Some(c.name).filter(|n| !NOT_CONTENT.contains(n))).collect();
     for (number, file) in files.iter().enumerate() {
         let rows: Vec<(usize, usize)> =
             wanted.range((number, 0)..(number + 1, 0)).map(|((_, row), group)| (*row, *group)).collect();
@@ -145,8 +149,9 @@ fn read_groups(files: &[PathBuf], groups: &[Vec<RowId>], keying: &Keying) -> Res
         for batch in reader(file, None, Some(ranges))? {
             let batch = batch?;
             for (at, (row, group)) in (0..batch.num_rows()).zip(next.by_ref()) {
-                let rival = rival(&batch, at, (number, *row), whole(*group), keying);
-                rivals.get_mut(*group).into_iter().for_each(|g| g.push(rival.clone()));
+                if let Some(rivals) = rivals.get_mut(*group) {
+                    rivals.push(rival(&batch, at, &columns, (number, *row), whole(*group), keying));
+                }
             }
         }
     }
@@ -171,12 +176,13 @@ fn reader(
     Ok(builder.build()?)
 }
 
-fn rival(batch: &RecordBatch, row: usize, id: RowId, whole: bool, keying: &Keying) -> Rival {
+fn rival(batch: &RecordBatch, row: usize, columns: &[Option<&str>], id: RowId, whole: bool, keying: &Keying) -> Rival {
     let mut content = Content::new();
-    for column in events::TABLE.columns.iter().filter(|c| !NOT_CONTENT.contains(&c.name)) {
-        let value = value_at(batch, column.name, row);
+    // All columns were read, in the table's order.
+    for (name, values) in columns.iter().zip(batch.columns()).filter_map(|(name, values)| Some(((*name)?, values))) {
+        let value = value_at(values, name, row);
         if !value.is_null() {
-            content.insert(column.name.to_owned(), value);
+            content.insert(name.to_owned(), value);
         }
     }
     let number = |name| int_at(batch, name, row).and_then(|n| u64::try_from(n).ok()).unwrap_or_default();
@@ -205,15 +211,17 @@ fn int_at(batch: &RecordBatch, name: &str, row: usize) -> Option<i64> {
     column.is_valid(row).then(|| column.value(row))
 }
 
-fn value_at(batch: &RecordBatch, name: &str, row: usize) -> Value {
-    let Some(column) = batch.column_by_name(name).filter(|c| c.is_valid(row)) else { return Value::Null };
+fn value_at(column: &ArrayRef, name: &str, row: usize) -> Value {
+    if !column.is_valid(row) {
+        return Value::Null;
+    }
     match column.data_type() {
         DataType::Utf8 => {
-            let text = text_at(batch, name, row).unwrap_or_default();
+            let text = column.as_string_opt::<i32>().map(|c| c.value(row)).unwrap_or_default();
             let parsed = JSON.contains(&name).then(|| serde_json::from_str(text).ok()).flatten();
             parsed.unwrap_or_else(|| text.into())
         }
-        DataType::Int64 => int_at(batch, name, row).into(),
+        DataType::Int64 => column.as_primitive_opt::<Int64Type>().map(|c| c.value(row)).into(),
         DataType::Int32 => column.as_primitive_opt::<Int32Type>().map(|c| c.value(row)).into(),
         DataType::Boolean => column.as_boolean_opt().map(|c| c.value(row)).into(),
         DataType::Timestamp(..) => column.as_primitive_opt::<TimestampMicrosecondType>().map(|c| c.value(row)).into(),

@@ -12,8 +12,10 @@ use crate::model::time::Timestamp;
 /// Comparisons of rows of one identity, beyond which all that are left are kept.
 const COMPARISONS: usize = 1_000_000;
 
+/// Places that a finding names; the ID leads to the others.
+const WITNESSES: usize = 100;
+
 /// One row in question.
-#[derive(Clone)]
 pub(super) struct Rival {
     pub(super) place: Provenance,
     pub(super) row: RowId,
@@ -25,13 +27,35 @@ pub(super) struct Rival {
     pub(super) content: Option<Content>,
 }
 
-impl Rival {
-    fn side<'a>(&'a self, sources: &'a [SourceRow]) -> Option<Side<'a>> {
-        let source = sources.iter().find(|s| s.source_id == self.place.source_id);
-        let absent = source.map(|s| s.absent_fields.as_slice()).unwrap_or_default();
-        self.content.as_ref().map(|content| Side { content, absent })
+/// The sources, by their ids.
+pub(super) struct Sources<'s> {
+    rows: &'s mut [SourceRow],
+    places: HashMap<String, usize>,
+}
+
+impl<'s> Sources<'s> {
+    pub(super) fn new(rows: &'s mut [SourceRow]) -> Self {
+        let places = rows.iter().enumerate().map(|(n, s)| (s.source_id.clone(), n)).collect();
+        Self { rows, places }
     }
 
+    /// What a row says, and what its source cannot say.
+    fn side<'a>(&'a self, rival: &'a Rival) -> Option<Side<'a>> {
+        let source = self.places.get(&rival.place.source_id).and_then(|n| self.rows.get(*n));
+        let absent = source.map(|s| s.absent_fields.as_slice()).unwrap_or_default();
+        rival.content.as_ref().map(|content| Side { content, absent })
+    }
+
+    fn drop_row(&mut self, cut: &Rival, kept: &Provenance, dropped: &mut BTreeSet<RowId>) {
+        if let Some(source) = self.places.get(&cut.place.source_id).and_then(|n| self.rows.get_mut(*n)) {
+            source.rows = source.rows.saturating_sub(1);
+            source.duplicate(&kept.source_id);
+        }
+        dropped.insert(cut.row);
+    }
+}
+
+impl Rival {
     /// Ids are counted, so `s10` comes after `s9`.
     fn order(&self) -> (usize, &str, u64, RowId) {
         (self.place.source_id.len(), &self.place.source_id, self.place.offset, self.row)
@@ -42,7 +66,7 @@ impl Rival {
 pub(super) fn settle(
     mut rivals: Vec<Rival>,
     dropped: &mut BTreeSet<RowId>,
-    sources: &mut [SourceRow],
+    sources: &mut Sources<'_>,
 ) -> Option<Finding> {
     rivals.sort_by(|a, b| a.order().cmp(&b.order()));
     let kept = without_poorer(without_equal(rivals, dropped, sources), dropped, sources);
@@ -59,18 +83,18 @@ pub(super) fn settle(
             first.audit_id
         ),
         at: first.at,
-        witnesses: kept.iter().map(|k| k.place.clone()).collect(),
+        witnesses: kept.iter().take(WITNESSES).map(|k| k.place.clone()).collect(),
     })
 }
 
 /// Of rows that say the very same, the first.
-fn without_equal(rivals: Vec<Rival>, dropped: &mut BTreeSet<RowId>, sources: &mut [SourceRow]) -> Vec<Rival> {
+fn without_equal(rivals: Vec<Rival>, dropped: &mut BTreeSet<RowId>, sources: &mut Sources<'_>) -> Vec<Rival> {
     let mut first: HashMap<u64, usize> = HashMap::new();
     let mut kept: Vec<Rival> = Vec::new();
     for rival in rivals {
         let twin = first.get(&rival.digest).and_then(|n| kept.get(*n)).filter(|k| k.content == rival.content);
         match twin {
-            Some(twin) => drop_row(&rival, &twin.place, dropped, sources),
+            Some(twin) => sources.drop_row(&rival, &twin.place, dropped),
             None => {
                 first.entry(rival.digest).or_insert(kept.len());
                 kept.push(rival);
@@ -81,37 +105,33 @@ fn without_equal(rivals: Vec<Rival>, dropped: &mut BTreeSet<RowId>, sources: &mu
 }
 
 /// Of rows that agree in all that both can say, the fullest.
-fn without_poorer(rivals: Vec<Rival>, dropped: &mut BTreeSet<RowId>, sources: &mut [SourceRow]) -> Vec<Rival> {
-    let may_lack = |r: &Rival, sources: &[SourceRow]| r.side(sources).is_some_and(may_be_poorer);
+fn without_poorer(rivals: Vec<Rival>, dropped: &mut BTreeSet<RowId>, sources: &mut Sources<'_>) -> Vec<Rival> {
     let mut left = COMPARISONS;
-    let mut kept: Vec<(Rival, bool)> = Vec::new();
+    let mut kept: Vec<Rival> = Vec::new();
+    // Two that lack nothing and are not equal are two events: only those that may lack something are compared.
+    let mut poor: Vec<usize> = Vec::new();
     for rival in rivals {
-        let poor = may_lack(&rival, sources);
-        // Two that lack nothing and are not equal are two events.
-        let relation = |kept: &Rival| match (kept.side(sources), rival.side(sources)) {
-            (Some(a), Some(b)) => compare(a, b),
-            _ => Relation::Different,
-        };
-        let twin = kept.iter().enumerate().filter(|(_, (_, other))| poor || *other).find_map(|(n, (k, _))| {
-            left = left.checked_sub(1)?;
-            Some((n, relation(k))).filter(|(_, r)| *r != Relation::Different)
+        let may_lack = sources.side(&rival).is_some_and(may_be_poorer);
+        let candidates: Box<dyn Iterator<Item = usize>> =
+            if may_lack { Box::new(0..kept.len()) } else { Box::new(poor.iter().copied()) };
+        let twin = candidates.take(left).find_map(|n| {
+            left = left.saturating_sub(1);
+            let relation = compare(sources.side(kept.get(n)?)?, sources.side(&rival)?);
+            (relation != Relation::Different).then_some((n, relation))
         });
-        match twin.and_then(|(n, relation)| Some((kept.get_mut(n)?, relation))) {
-            None => kept.push((rival, poor)),
-            Some((k, Relation::FirstIsPoorer)) => {
-                let cut = std::mem::replace(k, (rival, poor)).0;
-                drop_row(&cut, &k.0.place, dropped, sources);
+        match twin.and_then(|(n, relation)| Some((n, kept.get_mut(n)?, relation))) {
+            None => {
+                poor.extend(may_lack.then_some(kept.len()));
+                kept.push(rival);
             }
-            Some((k, _)) => drop_row(&rival, &k.0.place, dropped, sources),
+            Some((n, k, Relation::FirstIsPoorer)) => {
+                let cut = std::mem::replace(k, rival);
+                sources.drop_row(&cut, &k.place, dropped);
+                poor.retain(|p| *p != n);
+                poor.extend(may_lack.then_some(n));
+            }
+            Some((_, k, _)) => sources.drop_row(&rival, &k.place, dropped),
         }
     }
-    kept.into_iter().map(|(rival, _)| rival).collect()
-}
-
-fn drop_row(cut: &Rival, kept: &Provenance, dropped: &mut BTreeSet<RowId>, sources: &mut [SourceRow]) {
-    if let Some(source) = sources.iter_mut().find(|s| s.source_id == cut.place.source_id) {
-        source.rows = source.rows.saturating_sub(1);
-        source.duplicate(&kept.source_id);
-    }
-    dropped.insert(cut.row);
+    kept
 }
