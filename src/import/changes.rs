@@ -49,11 +49,17 @@ const MUTATING_METHODS: [&str; 4] = ["POST", "PUT", "PATCH", "DELETE"];
 
 /// The requests that may have changed stored objects.
 ///
+/// `parts` are read one after the other, so that only what may have changed something is held.
+///
 /// # Errors
 /// When the table cannot be read.
-pub fn changes(events: LazyFrame) -> Result<Vec<Change>, CaseError> {
-    let lazy = events.filter(may_change()).select(COLUMNS.map(col).as_slice());
-    rows(&Frame::collect(lazy, "events")?)
+pub fn changes(parts: Vec<LazyFrame>) -> Result<Vec<Change>, CaseError> {
+    let mut changes = Vec::new();
+    for part in parts {
+        let lazy = part.filter(may_change()).select(COLUMNS.map(col).as_slice());
+        rows(&Frame::collect(lazy, "events")?, &mut changes)?;
+    }
+    Ok(changes)
 }
 
 /// Whether a record tells what was done to what: only such records show that nothing else was done.
@@ -109,7 +115,7 @@ const COLUMNS: [&str; 26] = [
     "grpc_code",
 ];
 
-fn rows(frame: &Frame) -> Result<Vec<Change>, CaseError> {
+fn rows(frame: &Frame, changes: &mut Vec<Change>) -> Result<(), CaseError> {
     let (audit_id, level, stage) = (frame.text("audit_id")?, frame.text("level")?, frame.text("stage")?);
     let (code, grpc) = (frame.int32("response_status_code")?, frame.int32("grpc_code")?);
     let asked = Asked::of(frame)?;
@@ -120,7 +126,6 @@ fn rows(frame: &Frame) -> Result<Vec<Change>, CaseError> {
         (frame.text("request_object")?, frame.text("response_object")?, frame.flag("truncated")?);
     let places = Places::of(frame)?;
     let owned = |c: &StringChunked, row: usize| c.get(row).unwrap_or_default().to_owned();
-    let mut changes = Vec::with_capacity(frame.height());
     for row in 0..frame.height() {
         let Some(at) = staged.get(row).or(received.get(row)) else { continue };
         if grpc.get(row).is_some_and(|c| c != 0) {
@@ -144,7 +149,7 @@ fn rows(frame: &Frame) -> Result<Vec<Change>, CaseError> {
             ..asked
         });
     }
-    Ok(changes)
+    Ok(())
 }
 
 /// The columns that tell what was asked for.

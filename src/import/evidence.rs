@@ -162,6 +162,8 @@ pub fn named_in_reasons(events: LazyFrame) -> Result<Vec<ObjectKey>, CaseError> 
 pub struct Tables {
     /// `events`.
     pub events: LazyFrame,
+    /// The same, file by file.
+    pub event_parts: Vec<LazyFrame>,
     /// `object_sightings`.
     pub sightings: LazyFrame,
     /// `listings`.
@@ -176,7 +178,7 @@ pub fn gather(tables: Tables) -> Result<Evidence, CaseError> {
     let mut evidence = Evidence {
         sightings: sightings(tables.sightings)?,
         listings: listings(tables.listings)?,
-        changes: changes(tables.events.clone())?,
+        changes: changes(tables.event_parts)?,
         log: log_stretches(tables.events.clone())?,
         named_elsewhere: named_in_reasons(tables.events)?,
     };

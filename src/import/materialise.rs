@@ -44,7 +44,7 @@ pub fn materialise(
     findings.extend(history.findings.iter().cloned());
     findings.sort_by(|a, b| (b.severity, a.code, a.at, &a.message).cmp(&(a.severity, b.code, b.at, &b.message)));
     findings.dedup();
-    write(staging, cluster, &object_versions::TABLE, object_version_rows(&history)?)?;
+    write_object_versions(staging, cluster, &history)?;
     write(staging, cluster, &known_sets::TABLE, known_set_rows(&history)?)?;
     write(staging, cluster, &role_rules::TABLE, role_rule_rows(&timeline)?)?;
     write(staging, cluster, &binding_subjects::TABLE, binding_subject_rows(&timeline)?)?;
@@ -73,12 +73,17 @@ pub fn write(
     Ok(parquet_file::write(&path, table.schema(), &[batch])?)
 }
 
-fn object_version_rows(history: &History) -> Result<RecordBatch, ImportError> {
-    let mut table = TableBuilder::new(&object_versions::TABLE);
-    for v in &history.versions {
-        push_version(&mut table, v)?;
+/// Writes `object_versions` some rows at a time: it holds a body of every state of every object.
+fn write_object_versions(staging: &mut Staging, cluster: &str, history: &History) -> Result<(), ImportError> {
+    const AT_ONCE: usize = 8192;
+    let path = staging.create(&whole_file(&object_versions::TABLE, cluster))?;
+    let mut writer = parquet_file::PartWriter::create(&path, object_versions::TABLE.schema())?;
+    for versions in history.versions.chunks(AT_ONCE) {
+        let mut table = TableBuilder::new(&object_versions::TABLE);
+        versions.iter().try_for_each(|v| push_version(&mut table, v))?;
+        writer.write(&table.finish()?)?;
     }
-    Ok(table.finish()?)
+    Ok(writer.close()?)
 }
 
 fn push_version(table: &mut TableBuilder, v: &ObjectVersion) -> Result<(), ImportError> {

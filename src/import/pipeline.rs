@@ -113,7 +113,7 @@ fn finish(
         (staged.append_sightings(sightings)?, staged.append_listings(listings)?, staged.append_discovery(discovery)?);
     staged.append_rejects(&run.rejects)?;
     staged.write_sources(&run.sources)?;
-    let tables = Tables { events: staged.events()?, sightings, listings };
+    let tables = Tables { events: staged.events()?, event_parts: staged.event_parts()?, sightings, listings };
     let catalogue = staged.catalogue(discovery)?;
     let cluster = staged.cluster.to_owned();
     let findings = materialise(staged.staging, &cluster, tables, &catalogue, findings)?;

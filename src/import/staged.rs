@@ -62,6 +62,14 @@ impl Staged<'_> {
         scan(&events::TABLE, self.event_files()?)
     }
 
+    /// The same, file by file.
+    ///
+    /// # Errors
+    /// When the files cannot be scanned.
+    pub fn event_parts(&self) -> Result<Vec<LazyFrame>, CaseError> {
+        self.event_files()?.into_iter().map(|file| scan(&events::TABLE, vec![file])).collect()
+    }
+
     /// Files of the case that the staging folder does not replace, then the new ones.
     fn files(&self, table: &Table, new: &[PathBuf]) -> Result<Vec<PathBuf>, CaseError> {
         let mut files = match self.case {
