@@ -3,7 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::custody::CustodyError;
 use super::format::FormatVersion;
+use super::sign::SignError;
 
 /// Why a bundle could not be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +67,12 @@ pub enum BundleError {
         /// The file's path inside the bag.
         member: String,
     },
+    /// The bundle was to be signed and is not there.
+    #[error(transparent)]
+    Sign(#[from] SignError),
+    /// The bundle is sealed and there; its custody log is not.
+    #[error("the bundle is sealed, but {0}")]
+    Custody(#[from] CustodyError),
     /// A tag file is larger than anything sensible.
     #[error("`{member}` of `{}` is {size} bytes long: tag files are read up to {max} bytes", bundle.display())]
     TagFileTooLarge {

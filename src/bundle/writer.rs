@@ -11,14 +11,20 @@ use crate::model::object::ObservedAt;
 use crate::model::progress::Progress;
 use crate::model::time::Timestamp;
 
+use super::copy::absolute;
+use super::custody::{self, Action, Actor, Deed};
 use super::digest::Sha256Digest;
 use super::error::BundleError;
 use super::format::{Collection, CollectionInfo, Encoding, Entry, FormatVersion, NotCollected};
 use super::magic::{MAGIC_LEN, is_compressed};
 use super::names::{Folder, Names};
+use super::sign::{BUNDLE_NAMESPACE, SigningKey};
 use super::source_path::SourcePath;
-use super::store::{FillError, Store};
-use super::{BAG_INFO_FILE, BAGIT_FILE, BLOCK, COLLECTION_FILE, manifest, tags};
+use super::store::{FillError, Store, refuse_existing};
+use super::{
+    BAG_INFO_FILE, BAGIT_FILE, BLOCK, COLLECTION_FILE, MANIFEST_FILE, SIGNATURE_FILE, TAG_MANIFEST_FILE, companions,
+    manifest, sign_later, tags,
+};
 
 /// zstd's default: logs shrink twentyfold and compressing keeps up with hashing.
 const ZSTD_LEVEL: i32 = 3;
@@ -69,6 +75,10 @@ pub struct Sealed {
     pub original_bytes: u64,
     /// Size of the payload in bytes.
     pub stored_bytes: u64,
+    /// Fingerprint of the key that signed the seal.
+    pub signed_by: Option<String>,
+    /// The custody log that was begun beside it.
+    pub custody_log: PathBuf,
     /// SHA-256 of `tagmanifest-sha256.txt`: who notes it elsewhere can later tell this bundle from any other.
     pub seal: Sha256Digest,
 }
@@ -80,6 +90,10 @@ impl BundleWriter {
     /// # Errors
     /// [`BundleError::OutputExists`], [`BundleError::NoOutputFolder`], [`BundleError::Io`].
     pub fn create(out: &Path, started: Timestamp) -> Result<Self, BundleError> {
+        refuse_existing(&companions::custody_log_of(out)?)?;
+        if let Some(stray) = companions::signatures_of(out).first() {
+            refuse_existing(stray)?;
+        }
         let mut store = Store::create(out, started)?;
         store.add_bytes(BAGIT_FILE, tags::BAGIT_TXT.as_bytes())?;
         let (entries, digests, not_collected) = (Vec::new(), Vec::new(), Vec::new());
@@ -144,11 +158,21 @@ impl BundleWriter {
         &self.not_collected
     }
 
-    /// Writes the tag files, brings everything to the disk and gives the bundle its name.
+    /// Writes the tag files, brings everything to the disk, gives the bundle its name and begins its custody log.
     ///
     /// # Errors
-    /// [`BundleError::Empty`] when no file was added; otherwise as [`BundleWriter::create`].
-    pub fn finish(mut self, info: CollectionInfo) -> Result<Sealed, BundleError> {
+    /// As [`BundleWriter::finish_signed`].
+    pub fn finish(self, info: CollectionInfo) -> Result<Sealed, BundleError> {
+        self.finish_signed(info, None)
+    }
+
+    /// As [`BundleWriter::finish`]; a key signs the tag manifest before the bundle gets its name, and the end of the
+    /// custody log.
+    ///
+    /// # Errors
+    /// [`BundleError::Empty`] when no file was added; [`BundleError::Sign`], [`BundleError::Custody`] (the bundle is
+    /// then sealed, its log missing); otherwise as [`BundleWriter::create`].
+    pub fn finish_signed(mut self, info: CollectionInfo, key: Option<&SigningKey>) -> Result<Sealed, BundleError> {
         let out = self.store.out().to_owned();
         if self.entries.is_empty() {
             return Err(BundleError::Empty(out));
@@ -158,6 +182,7 @@ impl BundleWriter {
         let sum = |size: fn(&Entry) -> u64| self.entries.iter().map(size).fold(0, u64::saturating_add);
         let (original_bytes, stored_bytes) = (sum(|e| e.original_size), sum(|e| e.stored_size));
         let files = self.entries.len() as u64;
+        let deeds = Deeds { info: info.clone(), files, missing: self.not_collected.len() };
         let bag_info = bag_info(&info, stored_bytes, files, self.not_collected.len());
         let collection = Collection {
             format_version: FormatVersion::CURRENT,
@@ -172,15 +197,64 @@ impl BundleWriter {
             (BAG_INFO_FILE, bag_info.as_bytes()),
             (BAGIT_FILE, tags::BAGIT_TXT.as_bytes()),
             (COLLECTION_FILE, collection.as_slice()),
-            ("manifest-sha256.txt", manifest.as_bytes()),
+            (MANIFEST_FILE, manifest.as_bytes()),
         ];
         let tag_manifest = manifest::render(tag_files.iter().map(|(name, bytes)| (*name, Sha256Digest::of(bytes))));
         for (name, bytes) in tag_files.into_iter().filter(|(name, _)| *name != BAGIT_FILE) {
             self.store.add_bytes(name, bytes)?;
         }
-        self.store.add_bytes("tagmanifest-sha256.txt", tag_manifest.as_bytes())?;
+        self.store.add_bytes(TAG_MANIFEST_FILE, tag_manifest.as_bytes())?;
+        if let Some(key) = key {
+            let signature = key.sign(BUNDLE_NAMESPACE, tag_manifest.as_bytes())?;
+            self.store.add_bytes(SIGNATURE_FILE, signature.as_bytes())?;
+        }
         self.store.finish()?;
-        Ok(Sealed { out, files, original_bytes, stored_bytes, seal: Sha256Digest::of(tag_manifest.as_bytes()) })
+        let seal = Sha256Digest::of(tag_manifest.as_bytes());
+        let custody_log = companions::custody_log_of(&out)?;
+        deeds.begin_log(&custody_log, &out, seal, key)?;
+        let signed_by = key.map(SigningKey::fingerprint);
+        Ok(Sealed { out, files, original_bytes, stored_bytes, signed_by, custody_log, seal })
+    }
+}
+
+/// What the custody log of a new bundle begins with.
+struct Deeds {
+    info: CollectionInfo,
+    files: u64,
+    missing: usize,
+}
+
+impl Deeds {
+    fn begin_log(
+        self,
+        log: &Path,
+        out: &Path,
+        seal: Sha256Digest,
+        key: Option<&SigningKey>,
+    ) -> Result<(), BundleError> {
+        let Self { info, files, missing } = self;
+        let bundle = SourcePath::from_os(absolute(out));
+        let deed = |at, action, seal, from, result| Deed {
+            at,
+            action,
+            seal,
+            from,
+            to: Some(bundle.clone()),
+            continues: None,
+            key: None,
+            result,
+        };
+        let asked = info.arguments.iter().map(|a| SourcePath::from(a.as_str())).collect();
+        let mut deeds = vec![
+            deed(info.started, Action::Collect, None, asked, format!("{files} files, {missing} not collected")),
+            deed(info.ended, Action::Seal, Some(seal), Vec::new(), format!("{files} files")),
+        ];
+        if let Some(key) = key {
+            let file = out.join(SIGNATURE_FILE);
+            deeds.push(sign_later::deed(info.ended, Some(seal), out, &file, key.fingerprint()));
+        }
+        let actor = Actor { user: info.user, host: info.host, version: info.version };
+        Ok(custody::begin(log, &deeds, &actor, key)?)
     }
 }
 

@@ -94,7 +94,7 @@ fn sha256sum_checks_a_bundle_with_the_oddest_names() {
         fs::write(input.join(OsStr::from_bytes(name)), name).unwrap();
     }
     let out = dir.path().join("bag");
-    let request = FilesRequest { paths: &[input], out: &out, origin: &Origin::default() };
+    let request = FilesRequest { paths: &[input], out: &out, origin: &Origin::default(), sign_key: None };
     assert_eq!(collect_files(&request, &|| AT, &Silent).unwrap().sealed.files, 20);
     assert_eq!(check(&out).findings, []);
     for manifest in ["manifest-sha256.txt", "tagmanifest-sha256.txt"] {

@@ -7,7 +7,7 @@ use crate::model::finding::Severity;
 use super::super::digest::Algorithm;
 use super::super::manifest::{self, LineProblem, Manifest};
 use super::super::tags::BagVersion;
-use super::super::{BAG_INFO_FILE, BAGIT_FILE, is_payload};
+use super::super::{BAG_INFO_FILE, BAGIT_FILE, MANIFEST_FILE, SIGNATURE_FILE, TAG_MANIFEST_FILE, is_payload};
 use super::Check;
 
 /// A manifest of the bag.
@@ -100,7 +100,7 @@ pub(super) fn check_lists(check: &mut Check, listings: &[Listing]) {
 
 fn check_manifests_present(check: &mut Check, listings: &[Listing]) {
     let has = |tags: bool, name: &str| listings.iter().any(|l| l.tags == tags && (!check.ours || l.name == name));
-    let (payload, tags) = (has(false, "manifest-sha256.txt"), has(true, "tagmanifest-sha256.txt"));
+    let (payload, tags) = (has(false, MANIFEST_FILE), has(true, TAG_MANIFEST_FILE));
     if !payload {
         let what =
             if check.ours { "`manifest-sha256.txt` is missing" } else { "there is no SHA-256 or SHA-512 manifest" };
@@ -129,6 +129,10 @@ fn missing_files<'l>(check: &Check, listings: &'l [Listing]) -> BTreeMap<&'l str
 /// Whether a file that is there is missing from the manifests.
 fn unlisted(check: &Check, listings: &[Listing], path: &str) -> Option<(Severity, String)> {
     let payload = is_payload(path);
+    if path == SIGNATURE_FILE {
+        // It signs the list of the tag files, and so cannot be on it.
+        return None;
+    }
     if !payload && kind(path).is_some_and(|(tags, algorithm)| tags && (!check.ours || algorithm == "sha256")) {
         return None;
     }

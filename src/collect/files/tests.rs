@@ -12,7 +12,7 @@ fn tick() -> Timestamp {
 
 fn run(paths: &[PathBuf], out: &Path) -> Result<Collected, CollectError> {
     let origin = Origin { version: "9.9.9".into(), cluster: Some("prod".into()), ..Origin::default() };
-    collect_files(&FilesRequest { paths, out, origin: &origin }, &tick, &Silent)
+    collect_files(&FilesRequest { paths, out, origin: &origin, sign_key: None }, &tick, &Silent)
 }
 
 fn write(path: &Path, content: &[u8]) {
@@ -214,7 +214,7 @@ fn a_file_that_grows_while_it_is_read_is_kept_with_a_note() {
         fn finish(&self) {}
     }
     let (origin, out) = (Origin::default(), dir.path().join("out"));
-    let request = FilesRequest { paths: std::slice::from_ref(&path), out: &out, origin: &origin };
+    let request = FilesRequest { paths: std::slice::from_ref(&path), out: &out, origin: &origin, sign_key: None };
     let done = collect_files(&request, &tick, &Grow(path.clone())).unwrap();
     assert_eq!(done.findings[0].code, "changed-while-collected");
     let bundle = Bundle::open(&out).unwrap();
