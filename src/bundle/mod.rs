@@ -16,6 +16,7 @@ mod inventory;
 mod magic;
 mod manifest;
 mod names;
+mod openssh_key;
 mod reader;
 mod sign;
 mod sign_later;

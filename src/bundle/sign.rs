@@ -15,6 +15,8 @@ use ssh_key::private::{KeypairData, RsaKeypair};
 use ssh_key::rand_core::OsRng;
 use ssh_key::{Algorithm, HashAlg, LineEnding, PrivateKey, Signature, SshSig};
 
+use super::openssh_key;
+
 /// What a signature of a bundle's tag manifest is for: `ssh-keygen -Y verify -n kubesleuth-bundle`.
 pub const BUNDLE_NAMESPACE: &str = "kubesleuth-bundle";
 /// What a signature of a custody entry's hash is for.
@@ -123,13 +125,13 @@ impl SigningKey {
         let unreadable = |source| SignError::Unreadable { path: path.to_owned(), source };
         let mut text = Vec::new();
         File::open(path).and_then(|f| f.take(MAX_KEY_FILE).read_to_end(&mut text)).map_err(unreadable)?;
-        let key = PrivateKey::from_openssh(&text)
+        let key = openssh_key::parse(&text)
             .map_err(|e| SignError::NotAPrivateKey { path: path.to_owned(), why: what_it_is(&text, &e) })?;
         let key = match (key.is_encrypted(), passphrase) {
             (false, _) => key,
             (true, None) => return Err(SignError::PassphraseNeeded(path.to_owned())),
             (true, Some(Passphrase(secret))) => {
-                key.decrypt(secret).map_err(|_| SignError::WrongPassphrase(path.to_owned()))?
+                openssh_key::decrypt(&key, secret).ok_or_else(|| SignError::WrongPassphrase(path.to_owned()))?
             }
         };
         let key = Self { key };

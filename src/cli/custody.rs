@@ -47,11 +47,11 @@ impl Args {
             let bundle = verify(path, &bars)?;
             let log = custody_log_of(path)?;
             let signers: Vec<String> = bundle.signatures.iter().filter_map(|s| s.fingerprint.clone()).collect();
-            let checked = check(&log, bundle.seal, &signers);
+            let checked = check(&log, bundle.seal, Some(&signers));
             return Ok((log, checked));
         }
         let log = if path.is_dir() { path.join(CASE_LOG) } else { path.to_owned() };
-        let checked = check(&log, None, &[]);
+        let checked = check(&log, None, None);
         Ok((log, checked))
     }
 }

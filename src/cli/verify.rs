@@ -39,7 +39,7 @@ impl Args {
         let bars = settings.bars();
         let mut check = bundle::verify_trusted(&self.bundle, &trust, &bars)?;
         let signers: Vec<String> = check.signatures.iter().filter_map(|s| s.fingerprint.clone()).collect();
-        let log = custody::check(&bundle::custody_log_of(&self.bundle)?, check.seal, &signers);
+        let log = custody::check(&bundle::custody_log_of(&self.bundle)?, check.seal, Some(&signers));
         check.findings.extend(log.findings);
         let answer = self.answer(&check);
         settings.show(&answer)?;

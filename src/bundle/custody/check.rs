@@ -29,8 +29,9 @@ pub(super) struct Problem {
 }
 
 /// Checks the log at `path`. `seal` is that of the bundle it should be of, `None` for the log of a case. `signers`
-/// are the fingerprints of the keys whose signatures of the bundle are there and fit.
-pub fn check(path: &Path, seal: Option<Sha256Digest>, signers: &[String]) -> CustodyCheck {
+/// are the fingerprints of the keys whose signatures of the bundle are there and fit; `None` when the bundle itself is
+/// not at hand.
+pub fn check(path: &Path, seal: Option<Sha256Digest>, signers: Option<&[String]>) -> CustodyCheck {
     let name = path.display();
     let bytes = match read(path) {
         Ok(Some(bytes)) => bytes,
@@ -156,7 +157,7 @@ pub(super) fn read_chain(bytes: &[u8]) -> (Vec<(usize, Line)>, Vec<Problem>) {
 fn check_signature(
     number: usize,
     line: &Line,
-    signers: &[String],
+    signers: Option<&[String]>,
     report: &mut impl FnMut(Severity, &'static str, String),
 ) {
     let action = line.entry.action;
@@ -185,6 +186,7 @@ fn check_signature(
         None => {}
     }
     if action == Action::Sign
+        && let Some(signers) = signers
         && let Some(key) = line.entry.key.as_ref().filter(|key| !signers.contains(key))
     {
         let message = format!("entry {number} tells of a signature of the bundle by {key}: there is none that fits");

@@ -35,7 +35,7 @@ fn log(dir: &Path) -> std::path::PathBuf {
 
 /// What is wrong with a log, code and line.
 fn wrong(path: &Path) -> Vec<(&'static str, String)> {
-    let found = check(path, Some(Sha256Digest::of(b"seal")), &[]).findings;
+    let found = check(path, Some(Sha256Digest::of(b"seal")), None).findings;
     found.into_iter().filter(|f| f.severity > Severity::Info).map(|f| (f.code, f.message)).collect()
 }
 
@@ -125,7 +125,7 @@ fn the_log_of_another_bundle_is_not_taken() {
     let dir = tempfile::tempdir().unwrap();
     let path = log(dir.path());
     let other = Some(Sha256Digest::of(b"other"));
-    let found = check(&path, other, &[]).findings;
+    let found = check(&path, other, None).findings;
     assert!(found.iter().any(|f| f.code == "custody-other-bundle" && f.message.contains("entry 1 ")), "{found:?}");
     assert!(matches!(state_of_bundle(&path, other), Err(CustodyError::OtherBundle { .. })));
     assert!(matches!(begin(&path, &[], &actor(), None), Err(CustodyError::Exists(_))));

@@ -7,8 +7,13 @@ use crate::model::finding::Severity;
 use super::super::digest::Algorithm;
 use super::super::manifest::{self, LineProblem, Manifest};
 use super::super::tags::BagVersion;
-use super::super::{BAG_INFO_FILE, BAGIT_FILE, MANIFEST_FILE, SIGNATURE_FILE, TAG_MANIFEST_FILE, is_payload};
+use super::super::{
+    BAG_INFO_FILE, BAGIT_FILE, COLLECTION_FILE, MANIFEST_FILE, SIGNATURE_FILE, TAG_MANIFEST_FILE, is_payload,
+};
 use super::Check;
+
+/// The tag files of a bundle of ours that its tag manifest lists.
+const OURS: [&str; 4] = [BAG_INFO_FILE, BAGIT_FILE, COLLECTION_FILE, MANIFEST_FILE];
 
 /// A manifest of the bag.
 pub(super) struct Listing {
@@ -137,6 +142,10 @@ fn unlisted(check: &Check, listings: &[Listing], path: &str) -> Option<(Severity
         return None;
     }
     let of_kind = || listings.iter().filter(|l| l.tags != payload);
+    if check.ours && !payload && of_kind().next().is_none() && !OURS.contains(&path) {
+        // The list of tag files is gone: what is no name of ours is still one too many.
+        return Some((Severity::High, format!("`{path}` is there and is no file of a bundle")));
+    }
     let mut without = of_kind().filter(|l| !l.manifest.files.contains_key(path));
     let first = without.next()?;
     let listed_nowhere = of_kind().all(|l| !l.manifest.files.contains_key(path));
