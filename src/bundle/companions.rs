@@ -71,8 +71,10 @@ fn is_mark(mark: &str) -> bool {
 
 /// A file beside a bundle. A path through a link, or one like `.`, means the folder or file that it leads to.
 fn beside(bundle: &Path, suffix: &str) -> Result<PathBuf, BundleError> {
-    let place = match bundle.file_name() {
-        Some(_) if !bundle.is_symlink() => bundle.to_owned(),
+    // Without a slash at the end, which would hide that it is a link.
+    let plain: PathBuf = bundle.components().collect();
+    let place = match plain.file_name() {
+        Some(_) if !plain.is_symlink() => plain,
         _ => bundle.canonicalize().map_err(BundleError::io("find", bundle))?,
     };
     let mut name = place.file_name().map(OsString::from).unwrap_or_default();

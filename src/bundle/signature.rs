@@ -104,3 +104,6 @@ fn check_kind(key: &KeyData) -> Result<(), String> {
         other => Err(other.algorithm().to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -63,20 +63,8 @@ pub(super) fn judge(
         judged.iter().filter_map(|j| Some((j.file.as_str(), j.outcome.as_ref().ok()?))).collect();
     let at = trust.at.or(sealed);
     match trust.allowed {
-        None => findings.extend(good.iter().map(|(file, signed)| {
-            let message = format!(
-                "`{file}`: signed by {} ({}), not checked against allowed signers",
-                signed.fingerprint, signed.kind
-            );
-            finding(Severity::Info, "signed", message)
-        })),
-        Some(allowed) if judged.is_empty() => {
-            let message = format!(
-                "there is no signature: expected `{SIGNATURE_FILE}` by a signer that `{}` allows",
-                allowed.path().display()
-            );
-            findings.push(finding(Severity::High, "unsigned", message));
-        }
+        None => findings.extend(good.iter().map(|(file, signed)| unasked(file, signed))),
+        Some(allowed) if judged.is_empty() => findings.push(unsigned(allowed)),
         Some(allowed) => weigh(&good, allowed, trust.signers, at, &mut findings),
     }
     let signatures = judged.iter().map(|j| {
@@ -89,6 +77,19 @@ pub(super) fn judge(
         BundleSignature { file: j.file.clone(), fingerprint: signed.map(|s| s.fingerprint.clone()), principals }
     });
     (signatures.collect(), findings)
+}
+
+/// A signature where nobody has said who is allowed.
+fn unasked(file: &str, signed: &Signed) -> Finding {
+    let (key, kind) = (&signed.fingerprint, &signed.kind);
+    let message = format!("`{file}`: signed by {key} ({kind}), not checked against allowed signers");
+    finding(Severity::Info, "signed", message)
+}
+
+fn unsigned(allowed: &AllowedSigners) -> Finding {
+    let list = allowed.path().display();
+    let message = format!("there is no signature: expected `{SIGNATURE_FILE}` by a signer that `{list}` allows");
+    finding(Severity::High, "unsigned", message)
 }
 
 /// Holds good signatures against the list.
@@ -120,6 +121,22 @@ fn weigh(
     }
     let severity = if any { Severity::Info } else { Severity::High };
     findings.extend(refused.into_iter().map(|(code, message)| finding(severity, code, message)));
+    demand(good, allowed, signers, at, findings);
+    for unused in allowed.unused() {
+        let message = format!("line {} of `{}` allows nobody: {}", unused.number, allowed.path().display(), unused.why);
+        findings.push(finding(Severity::Info, "allowed-signers-line", message));
+    }
+}
+
+/// Everyone who must have signed has.
+fn demand(
+    good: &[(&str, &Signed)],
+    allowed: &AllowedSigners,
+    signers: &[String],
+    at: Option<Timestamp>,
+    findings: &mut Vec<Finding>,
+) {
+    let standing = |signed: &Signed, principal| allowed.standing(&signed.key, principal, BUNDLE_NAMESPACE, at);
     for principal in signers {
         let signed =
             |(_, signed): &(&str, &Signed)| matches!(standing(signed, Some(principal)), Standing::Allowed { .. });
@@ -128,10 +145,6 @@ fn weigh(
                 format!("no signature is by a key that `{}` allows for `{principal}`", allowed.path().display());
             findings.push(finding(Severity::High, "signer-missing", message));
         }
-    }
-    for unused in allowed.unused() {
-        let message = format!("line {} of `{}` allows nobody: {}", unused.number, allowed.path().display(), unused.why);
-        findings.push(finding(Severity::Info, "allowed-signers-line", message));
     }
 }
 

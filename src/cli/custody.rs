@@ -3,7 +3,9 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use super::{Settings, USAGE, YES};
+use anyhow::bail;
+
+use super::{Settings, USAGE};
 use crate::answer::{Answer, AsOf, Value, Verdict, column, wide};
 use crate::bundle::custody::{CASE_LOG, CustodyCheck, Line, check};
 use crate::bundle::{Bundle, custody_log_of, verify};
@@ -19,6 +21,9 @@ pub struct Args {
 
 impl Args {
     pub(super) fn run(self, settings: &Settings) -> anyhow::Result<u8> {
+        if std::fs::symlink_metadata(&self.path).is_err() {
+            bail!("no such file or folder: `{}`; name a bundle, a case or a custody log", self.path.display());
+        }
         let (log, checked) = self.check(settings)?;
         let bad: Vec<_> = checked.findings.iter().filter(|f| f.severity > Severity::Info).collect();
         let whole = bad.is_empty();
@@ -32,11 +37,11 @@ impl Args {
             notes,
             columns: columns.into_iter().chain(further).collect(),
             rows: checked.lines.iter().map(|(_, line)| row(line)).collect(),
-            verdict: if whole { Verdict::Yes } else { Verdict::No },
+            verdict: if whole && !checked.lines.is_empty() { Verdict::Yes } else { Verdict::No },
         };
-        settings.show(&answer)?;
+        let code = settings.show(&answer)?;
         std::io::stdout().flush()?;
-        Ok(if whole { YES } else { USAGE })
+        Ok(if whole { code } else { USAGE })
     }
 
     /// The log meant, checked; that of a bundle against the bundle too.

@@ -3,6 +3,7 @@
 use std::fs;
 
 use serde_json::json;
+use sha2::{Digest, Sha256, Sha512};
 
 use crate::common::{self, Lab};
 use crate::support::{
@@ -60,6 +61,16 @@ fn ssh_keygen_accepts_what_we_sign_and_we_accept_what_it_signs() {
             files.insert(SIG.into(), ssh_sign(&plain, NAMESPACE, &files[TAGS]));
             crate::support::put(&bundle, &files);
             verify(&bundle, &allowed, &[]).is_good(&format!("{kind} signed by ssh-keygen"));
+            // The log tells of who signed.
+            fs::remove_file(lab.path(&format!("bag-{name}{suffix}.custody.jsonl"))).unwrap();
+            kubesleuth(&[&"copy", &bundle, &lab.path("copy")]).expect(0);
+            let copy = verify(&lab.path("copy"), &allowed, &[]);
+            copy.is_good("a copy of what ssh-keygen signed");
+            assert_eq!(copy.of("custody-not-recorded").len(), 1, "{copy:?}");
+            for left in ["copy", "copy.custody.jsonl"] {
+                let left = lab.path(left);
+                if left.is_dir() { fs::remove_dir_all(left).unwrap() } else { fs::remove_file(left).unwrap() }
+            }
         }
     }
 }
@@ -297,4 +308,57 @@ fn what_lies_beside_a_bundle_is_no_evidence() {
     let ran = case.import([lab.path("shelf")], &[]);
     assert!(!ran.err.contains("not evidence"), "{}", ran.err);
     assert_eq!(case.sources().len(), 1);
+}
+
+/// A bag that another tool made, in the form of an old draft, which lets one manifest list what another does not.
+#[test]
+fn a_signature_of_another_tools_bag_covers_what_its_tag_manifest_leads_to_and_no_more() {
+    let lab = Lab::new();
+    let key = make_key(&lab, "key", "ed25519", "");
+    let allowed = lab.write("allowed", format!("k {}\n", public(&key)));
+    let bag = lab.path("bag");
+    let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+    let sha256 = |text: &str| hex(&Sha256::digest(text));
+    let sha512 = |text: &str| hex(&Sha512::digest(text));
+    let log = common::lines([common::event("a", "alice", "get", 1)]);
+    let manifest = format!("{}  data/audit.log\n", sha256(&log));
+    let tags = format!("{}  manifest-sha256.txt\n", sha256(&manifest));
+    let declaration = "BagIt-Version: 0.97\nTag-File-Character-Encoding: UTF-8\n";
+    for (name, text) in [
+        ("bagit.txt", declaration),
+        ("data/audit.log", &log),
+        ("manifest-sha256.txt", &manifest),
+        (TAGS, &tags),
+        ("tagmanifest-sha512.txt", &format!("{}  manifest-sha256.txt\n", sha512(&manifest))),
+    ] {
+        lab.write(&format!("bag/{name}"), text);
+    }
+    kubesleuth(&[&"sign", &bag, &"--key", &key]).expect(0);
+    let good = verify(&bag, &allowed, &["--signer", "k"]);
+    good.is_good("a bag of another tool");
+    assert!(good.of("extra-file")[0].contains("bagit.txt"), "nothing protects it: {good:?}");
+    // Files added with manifests of their own, which lists them: whole by the rules of BagIt.
+    let more = format!("{}  data/planted.log\n{}  data/audit.log\n", sha512("planted"), sha512(&log));
+    lab.write("bag/data/planted.log", "planted");
+    lab.write("bag/manifest-sha512.txt", &more);
+    lab.write(
+        "bag/tagmanifest-sha512.txt",
+        format!("{}  manifest-sha256.txt\n{}  manifest-sha512.txt\n", sha512(&manifest), sha512(&more)),
+    );
+    let planted = verify(&bag, &allowed, &[]);
+    planted.must("not-signed", "data/planted.log", &[], "planted");
+    planted.must("not-signed", "manifest-sha512.txt", &[], "planted");
+    // A key that is valid for some time only, and a bag that does not say when it was sealed.
+    let timed = lab.write("timed", format!("k valid-after=\"20200101Z\" {}\n", public(&key)));
+    for added in ["data/planted.log", "manifest-sha512.txt", "tagmanifest-sha512.txt"] {
+        fs::remove_file(bag.join(added)).unwrap();
+    }
+    let file = common::names_in(lab.dir.path()).into_iter().find(|n| n.contains(".signed-")).unwrap();
+    let file = lab.path(&file).display().to_string();
+    verify(&bag, &timed, &[]).must("signer-key-not-valid", &file, &[], "when?");
+    verify(&bag, &timed, &["--verify-time", "2026-01-01"]).is_good("then");
+    // Without a list of its own kind there is nothing to sign.
+    fs::rename(bag.join(TAGS), bag.join("tagmanifest-md5.txt")).unwrap();
+    let other = make_key(&lab, "other", "ed25519", "");
+    kubesleuth(&[&"sign", &bag, &"--key", &other]).refused(&["not"]);
 }

@@ -33,64 +33,72 @@ pub(super) struct Problem {
 /// not at hand.
 pub fn check(path: &Path, seal: Option<Sha256Digest>, signers: Option<&[String]>) -> CustodyCheck {
     let name = path.display();
+    let nothing =
+        |severity, code, message| CustodyCheck { lines: Vec::new(), findings: vec![finding(severity, code, message)] };
     let bytes = match read(path) {
         Ok(Some(bytes)) => bytes,
         Ok(None) => {
             let message = format!("there is no custody log `{name}`: who held the bundle is not recorded");
-            return CustodyCheck {
-                lines: Vec::new(),
-                findings: vec![finding(Severity::Info, "custody-log-missing", message)],
-            };
+            return nothing(Severity::Info, "custody-log-missing", message);
         }
         Err(why) => {
             let message = format!("the custody log `{name}` cannot be read: {why}");
-            return CustodyCheck {
-                lines: Vec::new(),
-                findings: vec![finding(Severity::High, "custody-log-unreadable", message)],
-            };
+            return nothing(Severity::High, "custody-log-unreadable", message);
         }
     };
     let (lines, problems) = read_chain(&bytes);
-    let mut findings: Vec<Finding> = problems
-        .into_iter()
-        .map(|p| finding(Severity::High, p.code, format!("custody log `{name}`: {}", p.message)))
-        .collect();
-    let whole = findings.is_empty();
+    let whole = problems.is_empty();
+    let mut findings = Vec::new();
     let mut report = |severity, code, message: String| {
         findings.push(finding(severity, code, format!("custody log `{name}`: {message}")));
     };
+    for Problem { code, message } in problems {
+        report(Severity::High, code, message);
+    }
     for (number, line) in &lines {
         check_signature(*number, line, signers, &mut report);
     }
     if let Some(seal) = seal {
-        let other = lines.iter().find(|(_, l)| l.entry.seal.is_some_and(|s| s != seal));
-        if let Some((number, line)) = other {
-            let found = line.entry.seal.map(|s| s.to_string()).unwrap_or_default();
-            let message = format!(
-                "entry {number} ({}) is of the bundle with the seal {found}, this one has {seal}",
-                line.entry.action
-            );
-            report(Severity::High, "custody-other-bundle", message);
-        }
+        check_seal(&lines, seal, signers, &mut report);
     }
     check_times(&lines, &mut report);
     if let (true, Some((_, first)), Some((_, last))) = (whole, lines.first(), lines.last()) {
-        if seal.is_some() && first.entry.action != Action::Collect {
-            let message = format!("it begins with `{}`: what was before is not recorded", first.entry.action);
-            report(Severity::Info, "custody-begins-late", message);
-        }
+        let (from, to) = (&first.entry, &last.entry);
         let message = format!(
             "{} entries, from {} at {} to {} at {}; hash of the last: {}",
             lines.len(),
-            first.entry.action,
-            first.entry.at,
-            last.entry.action,
-            last.entry.at,
+            from.action,
+            from.at,
+            to.action,
+            to.at,
             last.hash
         );
         report(Severity::Info, "custody-log", message);
     }
     CustodyCheck { lines, findings }
+}
+
+/// All entries speak of this bundle; and they begin with its beginning.
+fn check_seal(
+    lines: &[(usize, Line)],
+    seal: Sha256Digest,
+    signers: Option<&[String]>,
+    report: &mut impl FnMut(Severity, &'static str, String),
+) {
+    let other = lines.iter().find_map(|(n, l)| Some((n, l.entry.action, l.entry.seal.filter(|s| *s != seal)?)));
+    if let Some((number, action, found)) = other {
+        let message = format!("entry {number} ({action}) is of the bundle with the seal {found}, this one has {seal}");
+        report(Severity::High, "custody-other-bundle", message);
+    }
+    if let Some(action) = lines.first().map(|(_, l)| l.entry.action).filter(|a| *a != Action::Collect) {
+        let message = format!("it begins with `{action}`: what was before is not recorded");
+        report(Severity::Info, "custody-begins-late", message);
+    }
+    let recorded = |key: &&String| lines.iter().any(|(_, l)| l.entry.key.as_ref() == Some(*key));
+    for key in signers.unwrap_or_default().iter().filter(|key| !recorded(key)) {
+        let message = format!("it does not tell of the signature by {key}");
+        report(Severity::Info, "custody-not-recorded", message);
+    }
 }
 
 fn read(path: &Path) -> Result<Option<Vec<u8>>, String> {

@@ -57,7 +57,7 @@ pub(super) fn load(check: &mut Check) -> Vec<Listing> {
 }
 
 /// Whether a file is a manifest: of tag files or not, and the name of its algorithm.
-fn kind(name: &str) -> Option<(bool, &str)> {
+pub(super) fn kind(name: &str) -> Option<(bool, &str)> {
     let stem = name.strip_suffix(".txt")?;
     let tags = stem.strip_prefix("tagmanifest-").map(|algorithm| (true, algorithm));
     tags.or_else(|| stem.strip_prefix("manifest-").map(|algorithm| (false, algorithm)))

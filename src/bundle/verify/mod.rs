@@ -2,6 +2,7 @@
 //! when it was sealed. Every problem becomes a finding and the check goes on; only a bundle that cannot be read
 //! at all is an error. Each file is read once, in blocks; memory grows with the number of files, not their size.
 
+mod covered;
 mod files;
 mod manifests;
 mod record;
@@ -80,6 +81,9 @@ pub fn verify_trusted(path: &Path, trust: &Trust<'_>, progress: &dyn Progress) -
     let sealed = collection.as_ref().map(|c| c.collection.ended);
     let (signatures, found) = trust::judge(&check.inventory, tag_manifest.as_deref(), sealed, trust);
     check.findings.extend(found);
+    if !check.ours && signatures.iter().any(|s| s.fingerprint.is_some()) {
+        covered::check(&mut check, &manifests);
+    }
     let seal = tag_manifest.map(|bytes| Sha256Digest::of(&bytes));
     let (bytes, files) = check.payload();
     let (info, not_collected) = collection.map(|c| (c.collection, c.not_collected)).unzip();
