@@ -25,6 +25,8 @@ pub const CUSTODY_NAMESPACE: &str = "kubesleuth-custody";
 const MAX_KEY_FILE: u64 = 1 << 20;
 /// RSA keys below this can be broken; ssh-keygen makes none.
 pub(super) const MIN_RSA_BITS: usize = 2048;
+/// The longest RSA keys that OpenSSH makes.
+pub(super) const MAX_RSA_BITS: usize = 16384;
 
 /// A private key that signs. Its `Debug` form shows the fingerprint alone.
 pub struct SigningKey {
@@ -189,8 +191,8 @@ fn rsa_key(pair: &RsaKeypair) -> Result<rsa::RsaPrivateKey, String> {
     let number = |n: &ssh_key::Mpint| rsa::BigUint::try_from(n).map_err(|e| e.to_string());
     let (public, private) = (&pair.public, &pair.private);
     let bits = number(&public.n)?.bits();
-    if bits < MIN_RSA_BITS {
-        return Err(format!("it is an RSA key of {bits} bits, at least {MIN_RSA_BITS} are needed"));
+    if !(MIN_RSA_BITS..=MAX_RSA_BITS).contains(&bits) {
+        return Err(format!("it is an RSA key of {bits} bits, expected {MIN_RSA_BITS} to {MAX_RSA_BITS}"));
     }
     let primes = vec![number(&private.p)?, number(&private.q)?];
     rsa::RsaPrivateKey::from_components(number(&public.n)?, number(&public.e)?, number(&private.d)?, primes)

@@ -1,10 +1,13 @@
 //! Reading a signature and holding it against what it signs. Only the very text that ssh-keygen and we write is
 //! taken: a signature file with one byte changed, added or gone is a finding, not another spelling.
 
-use ssh_key::public::KeyData;
+use rsa::pkcs1v15::VerifyingKey;
+use rsa::sha2::{Sha256, Sha512};
+use rsa::signature::Verifier as _;
+use ssh_key::public::{KeyData, RsaPublicKey};
 use ssh_key::{Algorithm, HashAlg, LineEnding, SshSig};
 
-use super::sign::MIN_RSA_BITS;
+use super::sign::{MAX_RSA_BITS, MIN_RSA_BITS};
 
 /// The largest signature file that is read; one of RSA with 16384 bits takes 6 KiB.
 pub(super) const MAX_SIGNATURE: u64 = 64 << 10;
@@ -70,9 +73,30 @@ pub(super) fn check(text: &[u8], namespace: &'static str, message: &[u8]) -> Res
     let key = ssh_key::PublicKey::from(signature.public_key().clone());
     let fingerprint = key.fingerprint(HashAlg::Sha256).to_string();
     let kind = key.algorithm().to_string();
-    match key.verify(namespace, message, &signature) {
-        Ok(()) => Ok(Signed { key: signature.public_key().clone(), fingerprint, kind }),
-        Err(_) => Err(BadSignature::Mismatch { fingerprint }),
+    let fits = match signature.public_key() {
+        KeyData::Rsa(key) => fits_rsa(key, &signature, message).is_some(),
+        _ => key.verify(namespace, message, &signature).is_ok(),
+    };
+    if fits {
+        Ok(Signed { key: signature.public_key().clone(), fingerprint, kind })
+    } else {
+        Err(BadSignature::Mismatch { fingerprint })
+    }
+}
+
+/// RSASSA-PKCS1-v1_5 with SHA-2 (RFC 8332). ssh-key stops at 4096 bits, which is less than ssh-keygen makes.
+fn fits_rsa(key: &RsaPublicKey, signature: &SshSig, message: &[u8]) -> Option<()> {
+    if !signature.reserved().is_empty() {
+        return None;
+    }
+    let data = SshSig::signed_data(signature.namespace(), signature.hash_alg(), message).ok()?;
+    let number = |n| rsa::BigUint::try_from(n).ok();
+    let key = rsa::RsaPublicKey::new_with_max_size(number(&key.n)?, number(&key.e)?, MAX_RSA_BITS).ok()?;
+    let raw = rsa::pkcs1v15::Signature::try_from(signature.signature_bytes()).ok()?;
+    match signature.algorithm() {
+        Algorithm::Rsa { hash: Some(HashAlg::Sha256) } => VerifyingKey::<Sha256>::new(key).verify(&data, &raw).ok(),
+        Algorithm::Rsa { hash: Some(HashAlg::Sha512) } => VerifyingKey::<Sha512>::new(key).verify(&data, &raw).ok(),
+        _ => None,
     }
 }
 
@@ -93,13 +117,13 @@ fn parse(text: &[u8]) -> Result<SshSig, BadSignature> {
     }
 }
 
-/// DSA is broken, short RSA too.
+/// DSA is broken, short RSA too; long RSA is for keeping a reader busy.
 fn check_kind(key: &KeyData) -> Result<(), String> {
     match key {
         KeyData::Ed25519(_) | KeyData::SkEd25519(_) | KeyData::Ecdsa(_) => Ok(()),
         KeyData::Rsa(rsa) => {
             let bits = rsa::BigUint::try_from(&rsa.n).map_or(0, |n| n.bits());
-            if bits < MIN_RSA_BITS { Err(format!("RSA of {bits} bits")) } else { Ok(()) }
+            if (MIN_RSA_BITS..=MAX_RSA_BITS).contains(&bits) { Ok(()) } else { Err(format!("RSA of {bits} bits")) }
         }
         other => Err(other.algorithm().to_string()),
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use crate::common::Tree;
-use crate::support::{NAMESPACE, SIG, Signed, TAGS, Verdict, files_of, put, ssh_sign};
+use crate::support::{NAMESPACE, SIG, Signed, TAGS, Verdict, files_of, kubesleuth, put, ssh_sign};
 
 const MANIFEST: &str = "manifest-sha256.txt";
 const RECORD: &str = "collection.json";
@@ -325,6 +325,9 @@ fn a_bundle_rewritten_with_matching_manifests_is_refused_by_its_signature() {
         changed.insert("bag-info.txt".into(), [files["bag-info.txt"].as_slice(), b"Cluster: other\n"].concat());
         reseal(&mut changed);
         with(s, &changed).must("signature-mismatch", SIG, &[], "rewritten");
+        // Nor is it imported or copied, with a list or without.
+        kubesleuth(&[&"import", &s.bundle, &"--case", &s.lab.path("case")]).refused(&["is damaged", SIG]);
+        kubesleuth(&[&"copy", &s.bundle, &s.lab.path("copy")]).refused(&["not whole", SIG]);
         // Signed anew by someone who is not on the list.
         changed.insert(SIG.into(), ssh_sign(&s.mallory, NAMESPACE, &changed[TAGS]));
         with(s, &changed).must("signer-not-allowed", SIG, &[], "rewritten and signed by another");

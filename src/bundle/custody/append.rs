@@ -91,6 +91,7 @@ pub fn state(path: &Path) -> Result<Option<LogState>, CustodyError> {
         Ok(_) => {}
     }
     let mut file = File::open(path).map_err(CustodyError::io("read", path))?;
+    let _ = file.lock_shared();
     read(&mut file, path).map(Some)
 }
 

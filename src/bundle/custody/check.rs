@@ -111,6 +111,8 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, String> {
     }
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(|e| e.to_string())?;
+    // So that half a line of someone who appends right now is not seen; where locks are not to be had, without.
+    let _ = file.lock_shared();
     file.take(MAX_LOG).read_to_end(&mut bytes).map_err(|e| e.to_string())?;
     Ok(Some(bytes))
 }
