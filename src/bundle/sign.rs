@@ -13,7 +13,7 @@ use rsa::sha2::Sha512;
 use rsa::signature::{RandomizedSigner as _, SignatureEncoding as _};
 use ssh_key::private::{KeypairData, RsaKeypair};
 use ssh_key::rand_core::OsRng;
-use ssh_key::{Algorithm, HashAlg, LineEnding, PrivateKey, Signature, SshSig};
+use ssh_key::{Algorithm, Cipher, HashAlg, LineEnding, PrivateKey, Signature, SshSig};
 
 use super::openssh_key;
 
@@ -66,7 +66,7 @@ pub enum SignError {
     #[error("the passphrase given is not that of the key `{}`: nothing was signed", .0.display())]
     WrongPassphrase(PathBuf),
     /// A kind of key that is not supported.
-    #[error("the key `{}` cannot sign here: {why}; use an Ed25519, ECDSA or RSA key", path.display())]
+    #[error("the key `{}` cannot sign here: {why} (Ed25519, ECDSA and RSA keys of OpenSSH can)", path.display())]
     Unsupported {
         /// The key file.
         path: PathBuf,
@@ -129,6 +129,10 @@ impl SigningKey {
         File::open(path).and_then(|f| f.take(MAX_KEY_FILE).read_to_end(&mut text)).map_err(unreadable)?;
         let key = openssh_key::parse(&text)
             .map_err(|e| SignError::NotAPrivateKey { path: path.to_owned(), why: what_it_is(&text, &e) })?;
+        if key.cipher() == Cipher::TDesCbc {
+            let why = "it is protected with 3DES; `ssh-keygen -p -f FILE` protects it anew".to_owned();
+            return Err(SignError::Unsupported { path: path.to_owned(), why });
+        }
         let key = match (key.is_encrypted(), passphrase) {
             (false, _) => key,
             (true, None) => return Err(SignError::PassphraseNeeded(path.to_owned())),

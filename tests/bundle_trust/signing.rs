@@ -113,6 +113,13 @@ fn a_protected_key_needs_its_passphrase_and_is_asked_for_before_anything_is_coll
     common::finish(&mut collect(&dsa)).refused(&["another format", "ssh-keygen -p"]);
     common::finish(&mut collect(&passphrase)).refused(&["not a private key"]);
     common::finish(&mut collect(&lab.path("none"))).refused(&["cannot read the key"]);
+    let old = lab.path("old");
+    let made =
+        ssh_keygen(&["-q", "-t", "ed25519", "-Z", "3des-cbc", "-N", "open sésame", "-f", old.to_str().unwrap()], b"");
+    if made.status.success() {
+        common::finish(collect(&old).env("KUBESLEUTH_KEY_PASSPHRASE", "open sésame"))
+            .refused(&["3DES", "ssh-keygen -p"]);
+    }
     assert!(!bag.exists() && !lab.path("bag.custody.jsonl").exists(), "nothing was collected");
     common::finish(collect(&key).env("KUBESLEUTH_KEY_PASSPHRASE", "open sésame")).expect(0);
     let other = lab.path("other.tar");
