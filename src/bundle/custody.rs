@@ -8,6 +8,7 @@
 
 mod append;
 mod check;
+mod collection;
 mod import;
 
 use std::fmt;
@@ -22,6 +23,7 @@ use super::source_path::SourcePath;
 
 pub use append::{CustodyError, LogState, append, begin, begin_with, state, state_of_bundle};
 pub use check::{CustodyCheck, check};
+pub(super) use collection::begin_for;
 pub use import::{CASE_LOG, Imported, record_import};
 
 /// The largest log that is read: an entry takes about 600 bytes.

@@ -18,6 +18,7 @@ mod manifest;
 mod names;
 mod openssh_key;
 mod reader;
+mod seal;
 mod sign;
 mod sign_later;
 mod signature;

@@ -11,20 +11,17 @@ use crate::model::object::ObservedAt;
 use crate::model::progress::Progress;
 use crate::model::time::Timestamp;
 
-use super::copy::absolute;
-use super::custody::{self, Action, Actor, Deed};
+use super::custody;
 use super::digest::Sha256Digest;
 use super::error::BundleError;
 use super::format::{Collection, CollectionInfo, Encoding, Entry, FormatVersion, NotCollected};
 use super::magic::{MAGIC_LEN, is_compressed};
 use super::names::{Folder, Names};
-use super::sign::{BUNDLE_NAMESPACE, SigningKey};
+use super::seal::{sum, write_tag_files};
+use super::sign::SigningKey;
 use super::source_path::SourcePath;
 use super::store::{FillError, Store, refuse_existing};
-use super::{
-    BAG_INFO_FILE, BAGIT_FILE, BLOCK, COLLECTION_FILE, MANIFEST_FILE, SIGNATURE_FILE, TAG_MANIFEST_FILE, companions,
-    manifest, sign_later, tags,
-};
+use super::{BAGIT_FILE, BLOCK, companions, tags};
 
 /// zstd's default: logs shrink twentyfold and compressing keeps up with hashing.
 const ZSTD_LEVEL: i32 = 3;
@@ -172,114 +169,28 @@ impl BundleWriter {
     /// # Errors
     /// [`BundleError::Empty`] when no file was added; [`BundleError::Sign`], [`BundleError::Custody`] (the bundle is
     /// then sealed, its log missing); otherwise as [`BundleWriter::create`].
-    pub fn finish_signed(mut self, info: CollectionInfo, key: Option<&SigningKey>) -> Result<Sealed, BundleError> {
-        let out = self.store.out().to_owned();
-        if self.entries.is_empty() {
+    pub fn finish_signed(self, info: CollectionInfo, key: Option<&SigningKey>) -> Result<Sealed, BundleError> {
+        let Self { mut store, mut entries, mut digests, not_collected, .. } = self;
+        let out = store.out().to_owned();
+        if entries.is_empty() {
             return Err(BundleError::Empty(out));
         }
-        self.entries.sort_by(|a, b| a.stored_path.cmp(&b.stored_path));
-        self.digests.sort();
-        let sum = |size: fn(&Entry) -> u64| self.entries.iter().map(size).fold(0, u64::saturating_add);
-        let (original_bytes, stored_bytes) = (sum(|e| e.original_size), sum(|e| e.stored_size));
-        let files = self.entries.len() as u64;
-        let deeds = Deeds { info: info.clone(), files, missing: self.not_collected.len() };
-        let bag_info = bag_info(&info, stored_bytes, files, self.not_collected.len());
-        let collection = Collection {
-            format_version: FormatVersion::CURRENT,
-            collection: info,
-            entries: self.entries,
-            not_collected: self.not_collected,
-        };
-        let collection =
-            collection.render().map_err(|e| BundleError::Collection { path: out.clone(), problem: e.to_string() })?;
-        let manifest = manifest::render(self.digests.iter().map(|(path, digest)| (path.as_str(), *digest)));
-        let tag_files = [
-            (BAG_INFO_FILE, bag_info.as_bytes()),
-            (BAGIT_FILE, tags::BAGIT_TXT.as_bytes()),
-            (COLLECTION_FILE, collection.as_slice()),
-            (MANIFEST_FILE, manifest.as_bytes()),
-        ];
-        let tag_manifest = manifest::render(tag_files.iter().map(|(name, bytes)| (*name, Sha256Digest::of(bytes))));
-        for (name, bytes) in tag_files.into_iter().filter(|(name, _)| *name != BAGIT_FILE) {
-            self.store.add_bytes(name, bytes)?;
-        }
-        self.store.add_bytes(TAG_MANIFEST_FILE, tag_manifest.as_bytes())?;
-        if let Some(key) = key {
-            let signature = key.sign(BUNDLE_NAMESPACE, tag_manifest.as_bytes())?;
-            self.store.add_bytes(SIGNATURE_FILE, signature.as_bytes())?;
-        }
-        self.store.finish()?;
-        let seal = Sha256Digest::of(tag_manifest.as_bytes());
-        let custody_log = companions::custody_log_of(&out)?;
-        deeds.begin_log(&custody_log, &out, seal, key)?;
-        let signed_by = key.map(SigningKey::fingerprint);
-        Ok(Sealed { out, files, original_bytes, stored_bytes, signed_by, custody_log, seal })
-    }
-}
-
-/// What the custody log of a new bundle begins with.
-struct Deeds {
-    info: CollectionInfo,
-    files: u64,
-    missing: usize,
-}
-
-impl Deeds {
-    fn begin_log(
-        self,
-        log: &Path,
-        out: &Path,
-        seal: Sha256Digest,
-        key: Option<&SigningKey>,
-    ) -> Result<(), BundleError> {
-        let Self { info, files, missing } = self;
-        let bundle = SourcePath::from_os(absolute(out));
-        let deed = |at, action, seal, from, result| Deed {
-            at,
-            action,
+        entries.sort_by(|a, b| a.stored_path.cmp(&b.stored_path));
+        digests.sort();
+        let format_version = FormatVersion::CURRENT;
+        let collection = Collection { format_version, collection: info, entries, not_collected };
+        let seal = write_tag_files(&mut store, &digests, &collection, key)?;
+        store.finish()?;
+        Ok(Sealed {
+            files: collection.entries.len() as u64,
+            original_bytes: sum(&collection, |e| e.original_size),
+            stored_bytes: sum(&collection, |e| e.stored_size),
+            signed_by: key.map(SigningKey::fingerprint),
+            custody_log: custody::begin_for(&out, &collection, seal, key)?,
             seal,
-            from,
-            to: Some(bundle.clone()),
-            continues: None,
-            key: None,
-            result,
-        };
-        let asked = info.arguments.iter().map(|a| SourcePath::from(a.as_str())).collect();
-        let mut deeds = vec![
-            deed(info.started, Action::Collect, None, asked, format!("{files} files, {missing} not collected")),
-            deed(info.ended, Action::Seal, Some(seal), Vec::new(), format!("{files} files")),
-        ];
-        if let Some(key) = key {
-            let file = out.join(SIGNATURE_FILE);
-            deeds.push(sign_later::deed(info.ended, Some(seal), out, &file, key.fingerprint()));
-        }
-        let actor = Actor { user: info.user, host: info.host, version: info.version };
-        Ok(custody::begin(log, &deeds, &actor, key)?)
+            out,
+        })
     }
-}
-
-/// `bag-info.txt`: for people and for other BagIt tools. What is said here is in `collection.json` too.
-fn bag_info(info: &CollectionInfo, stored_bytes: u64, files: u64, not_collected: usize) -> String {
-    let arguments = serde_json::to_string(&info.arguments).unwrap_or_default();
-    let mut fields = vec![
-        ("Bag-Software-Agent", format!("kubesleuth {}", info.version)),
-        ("Bagging-Date", info.ended.date()),
-        ("Payload-Oxum", format!("{stored_bytes}.{files}")),
-        ("Collector", info.collector.clone()),
-        ("Collector-Version", info.version.clone()),
-        ("Collector-Arguments", arguments),
-    ];
-    let optional = [
-        ("Collector-Host", &info.host),
-        ("Collector-User", &info.user),
-        ("Cluster", &info.cluster),
-        ("External-Description", &info.note),
-    ];
-    fields.extend(optional.into_iter().filter_map(|(label, value)| Some((label, value.clone()?))));
-    fields.push(("Collection-Started", info.started.to_string()));
-    fields.push(("Collection-Ended", info.ended.to_string()));
-    fields.push(("Not-Collected", not_collected.to_string()));
-    tags::render_bag_info(&fields)
 }
 
 /// What storing one file gave.

@@ -55,7 +55,8 @@ fn files_come_back_as_they_were_from_a_folder_and_from_a_tar() {
         let verification = verify(&out, &Silent).unwrap();
         assert_eq!((verification.findings.as_slice(), verification.seal), ([].as_slice(), Some(done.sealed.seal)));
     }
-    assert_eq!(names(dir.path()), ["bundle", "bundle.tar", "evidence"], "nothing temporary is left");
+    let expected = ["bundle", "bundle.custody.jsonl", "bundle.tar", "bundle.tar.custody.jsonl", "evidence"];
+    assert_eq!(names(dir.path()), expected, "nothing temporary is left");
 }
 
 #[test]
