@@ -41,6 +41,14 @@ pub fn is_companion(path: &Path) -> bool {
     of.is_some_and(|bundle| !bundle.is_empty() && super::Bundle::is_bundle(&path.with_file_name(bundle)))
 }
 
+/// Refuses a place beside which a log or signatures lie already: a new bundle would seem to be what they speak of.
+/// Gives the place of its log.
+pub(super) fn refuse_left(bundle: &Path) -> Result<PathBuf, BundleError> {
+    let log = custody_log_of(bundle)?;
+    let left = signatures_of(bundle).into_iter().chain([log.clone()]).find(|p| p.symlink_metadata().is_ok());
+    left.map_or(Ok(log), |path| Err(BundleError::LeftBeside(path)))
+}
+
 /// Where the signature of a key goes that signs later. Two keys with one mark would take one name: the second is
 /// then refused, as every existing file is.
 pub(super) fn signature_of(bundle: &Path, fingerprint: &str) -> Result<PathBuf, BundleError> {

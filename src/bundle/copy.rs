@@ -143,12 +143,7 @@ fn refuse_places(from: &Path, to: &Path) -> Result<PathBuf, CopyError> {
     if from.is_dir() && from.canonicalize().is_ok_and(inside) {
         return Err(CopyError::Inside(to.to_owned()));
     }
-    let log = companions::custody_log_of(to)?;
-    refuse_existing(&log)?;
-    if let Some(stray) = companions::signatures_of(to).first() {
-        refuse_existing(stray)?;
-    }
-    Ok(log)
+    Ok(companions::refuse_left(to)?)
 }
 
 fn write(from: &Path, to: &Path, progress: &dyn Progress) -> Result<Partial, BundleError> {

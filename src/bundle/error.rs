@@ -23,6 +23,12 @@ pub enum BundleError {
     /// The output is there already.
     #[error("`{}` exists already: a bundle is never overwritten, choose another name", .0.display())]
     OutputExists(PathBuf),
+    /// Beside the output lies what belongs to a bundle of its name.
+    #[error(
+        "`{}` exists already: it belongs to an earlier bundle of that name, move it away or choose another name",
+        .0.display()
+    )]
+    LeftBeside(PathBuf),
     /// The folder that the output should lie in is missing.
     #[error("cannot write `{}`: its folder does not exist, create it first", .0.display())]
     NoOutputFolder(PathBuf),

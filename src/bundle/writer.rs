@@ -20,7 +20,7 @@ use super::names::{Folder, Names};
 use super::seal::{sum, write_tag_files};
 use super::sign::SigningKey;
 use super::source_path::SourcePath;
-use super::store::{FillError, Store, refuse_existing};
+use super::store::{FillError, Store};
 use super::{BAGIT_FILE, BLOCK, companions, tags};
 
 /// zstd's default: logs shrink twentyfold and compressing keeps up with hashing.
@@ -85,13 +85,10 @@ impl BundleWriter {
     /// collection began.
     ///
     /// # Errors
-    /// [`BundleError::OutputExists`], [`BundleError::NoOutputFolder`], [`BundleError::Io`].
+    /// [`BundleError::OutputExists`], [`BundleError::LeftBeside`], [`BundleError::NoOutputFolder`], [`BundleError::Io`].
     pub fn create(out: &Path, started: Timestamp) -> Result<Self, BundleError> {
-        refuse_existing(&companions::custody_log_of(out)?)?;
-        if let Some(stray) = companions::signatures_of(out).first() {
-            refuse_existing(stray)?;
-        }
         let mut store = Store::create(out, started)?;
+        companions::refuse_left(out)?;
         store.add_bytes(BAGIT_FILE, tags::BAGIT_TXT.as_bytes())?;
         let (entries, digests, not_collected) = (Vec::new(), Vec::new(), Vec::new());
         Ok(Self { store, names: Names::default(), entries, digests, not_collected })
