@@ -64,7 +64,7 @@ fn sample(out: &Path) {
         fs::write(path, content).unwrap();
     }
     let origin = Origin { version: "1.2.3".into(), note: Some("for the test".into()), ..Origin::default() };
-    collect_files(&FilesRequest { paths: &[input], out, origin: &origin }, &|| AT, &Silent).unwrap();
+    collect_files(&FilesRequest { paths: &[input], out, origin: &origin, sign_key: None }, &|| AT, &Silent).unwrap();
 }
 
 fn read_tree(root: &Path) -> Files {

@@ -381,7 +381,7 @@ fn an_existing_output_is_never_overwritten() {
     common::run([OsStr::new("collect"), OsStr::new("files"), log.as_os_str(), OsStr::new("--out"), bag.as_os_str()])
         .refused(&["exists already", "choose another name"]);
     common::assert_same(&before, &common::tree(&bag), "the bundle");
-    assert_eq!(common::names_in(lab.dir.path()), ["bag"]);
+    assert_eq!(common::names_in(lab.dir.path()), ["bag", "bag.custody.jsonl"]);
 }
 
 // Killed imports.

@@ -3,7 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::custody::CustodyError;
 use super::format::FormatVersion;
+use super::sign::SignError;
 
 /// Why a bundle could not be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +23,12 @@ pub enum BundleError {
     /// The output is there already.
     #[error("`{}` exists already: a bundle is never overwritten, choose another name", .0.display())]
     OutputExists(PathBuf),
+    /// Beside the output lies what belongs to a bundle of its name.
+    #[error(
+        "`{}` exists already: it belongs to an earlier bundle of that name, move it away or choose another name",
+        .0.display()
+    )]
+    LeftBeside(PathBuf),
     /// The folder that the output should lie in is missing.
     #[error("cannot write `{}`: its folder does not exist, create it first", .0.display())]
     NoOutputFolder(PathBuf),
@@ -65,6 +73,12 @@ pub enum BundleError {
         /// The file's path inside the bag.
         member: String,
     },
+    /// The bundle was to be signed and is not there.
+    #[error(transparent)]
+    Sign(#[from] SignError),
+    /// The bundle is sealed and there; its custody log is not.
+    #[error("the bundle is sealed, but {0}")]
+    Custody(#[from] CustodyError),
     /// A tag file is larger than anything sensible.
     #[error("`{member}` of `{}` is {size} bytes long: tag files are read up to {max} bytes", bundle.display())]
     TagFileTooLarge {

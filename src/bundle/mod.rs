@@ -5,6 +5,10 @@
 //! file came from, so that part lies in one tag file of ours, `collection.json`, which other tools hash and
 //! otherwise ignore. The layout is written down in `docs/bundle-format.md`.
 
+mod allowed_signers;
+mod companions;
+mod copy;
+pub mod custody;
 mod digest;
 mod error;
 mod format;
@@ -12,21 +16,33 @@ mod inventory;
 mod magic;
 mod manifest;
 mod names;
+mod openssh_key;
 mod reader;
+mod seal;
+mod sign;
+mod sign_later;
+mod signature;
 mod source_path;
 mod store;
 mod tags;
 mod tar_index;
+mod trust;
 mod verify;
 mod writer;
 
+pub use allowed_signers::{AllowedSigners, LocalTime};
+pub use companions::{custody_log_of, is_companion};
+pub use copy::{Copied, CopyError, copy};
 pub use digest::{ParseDigestError, Sha256Digest};
 pub use error::BundleError;
 pub use format::{Collection, CollectionInfo, Encoding, Entry, FormatVersion, NotCollected};
 pub use names::Folder;
 pub use reader::{Bundle, EntryReader};
+pub use sign::{BUNDLE_NAMESPACE, CUSTODY_NAMESPACE, Passphrase, SignError, SigningKey};
+pub use sign_later::{SignLaterError, sign};
 pub use source_path::SourcePath;
-pub use verify::{Verification, verify};
+pub use trust::{BundleSignature, Trust};
+pub use verify::{Verification, verify, verify_trusted};
 pub use writer::{AddError, BundleWriter, NewEntry, Sealed};
 
 use crate::model::finding::{Finding, Severity};
@@ -39,6 +55,10 @@ const BAGIT_FILE: &str = "bagit.txt";
 const BAG_INFO_FILE: &str = "bag-info.txt";
 /// Name of the payload manifest that we write, RFC 8493 section 2.1.3.
 const MANIFEST_FILE: &str = "manifest-sha256.txt";
+/// Name of the tag manifest that we write, RFC 8493 section 2.2.1: its digest is the seal.
+const TAG_MANIFEST_FILE: &str = "tagmanifest-sha256.txt";
+/// Name of the signature of the tag manifest: the one file that no manifest lists.
+const SIGNATURE_FILE: &str = "tagmanifest-sha256.txt.sig";
 /// Where the payload lies, RFC 8493 section 2.1.2.
 const PAYLOAD: &str = "data";
 /// The largest tag file read into memory: a manifest line takes about 150 bytes, so this is over a million files.

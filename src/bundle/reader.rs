@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 
 use crate::model::finding::Finding;
 
-use super::digest::Algorithm;
+use super::digest::{Algorithm, Sha256Digest};
 use super::error::BundleError;
 use super::format::{Collection, CollectionInfo, Encoding, Entry, NotCollected};
 use super::inventory::{Inventory, MemberReader};
 use super::source_path::SourcePath;
-use super::{BAGIT_FILE, COLLECTION_FILE, MANIFEST_FILE, PAYLOAD, is_payload, manifest, tags};
+use super::{BAGIT_FILE, COLLECTION_FILE, MANIFEST_FILE, PAYLOAD, TAG_MANIFEST_FILE, is_payload, manifest, tags};
 
 /// An opened bundle.
 #[derive(Debug)]
@@ -90,6 +90,11 @@ impl Bundle {
     /// bundle is whole: no digest was compared.
     pub fn findings(&self) -> &[Finding] {
         &self.inventory.findings
+    }
+
+    /// SHA-256 of `tagmanifest-sha256.txt`; `None` when there is none that can be read.
+    pub fn seal(&self) -> Option<Sha256Digest> {
+        self.inventory.tag_file(TAG_MANIFEST_FILE).ok().flatten().map(|bytes| Sha256Digest::of(&bytes))
     }
 
     /// The bytes of an entry as they are stored; [`Entry::encoding`] says in which form.

@@ -70,8 +70,7 @@ impl Store {
             let root = portable(stem.as_encoded_bytes());
             Kind::Tar(Box::new(TarStore { file, tar: tar::Builder::new(handle), root, mtime }))
         } else {
-            make_private(&mut builder);
-            Kind::Dir(builder.tempdir_in(folder).map_err(BundleError::io("write", out))?)
+            Kind::Dir(private_folder(&mut builder, folder).map_err(BundleError::io("write", out))?)
         };
         Ok(Self { out: out.to_owned(), kind })
     }
@@ -180,7 +179,8 @@ pub(super) fn is_tar_name(out: &Path) -> bool {
     out.as_os_str().as_encoded_bytes().ends_with(b".tar")
 }
 
-fn refuse_existing(out: &Path) -> Result<(), BundleError> {
+/// An output that is there already is never overwritten, nor followed when it is a link.
+pub(super) fn refuse_existing(out: &Path) -> Result<(), BundleError> {
     match fs::symlink_metadata(out) {
         Ok(_) => Err(BundleError::OutputExists(out.to_owned())),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -193,7 +193,8 @@ pub(super) fn parent(path: &Path) -> &Path {
     path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-fn sync_tree(root: &Path) -> io::Result<()> {
+/// Brings all files below a folder to the disk.
+pub(super) fn sync_tree(root: &Path) -> io::Result<()> {
     for entry in WalkDir::new(root) {
         let entry = entry?;
         if entry.file_type().is_dir() { sync_folder(entry.path())? } else { File::open(entry.path())?.sync_all()? }
@@ -202,11 +203,17 @@ fn sync_tree(root: &Path) -> io::Result<()> {
 }
 
 /// Only Unix lets a folder be opened and synced.
-fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
-/// Evidence may hold secrets: like the tar file, the folder is for its owner only until they decide otherwise.
+/// A temporary folder. Evidence may hold secrets: like the tar file, it is for its owner only until they decide
+/// otherwise.
+pub(super) fn private_folder(builder: &mut tempfile::Builder<'_, '_>, folder: &Path) -> io::Result<TempDir> {
+    make_private(builder);
+    builder.tempdir_in(folder)
+}
+
 #[cfg(unix)]
 fn make_private(builder: &mut tempfile::Builder<'_, '_>) {
     use std::os::unix::fs::PermissionsExt;

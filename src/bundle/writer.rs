@@ -11,14 +11,17 @@ use crate::model::object::ObservedAt;
 use crate::model::progress::Progress;
 use crate::model::time::Timestamp;
 
+use super::custody;
 use super::digest::Sha256Digest;
 use super::error::BundleError;
 use super::format::{Collection, CollectionInfo, Encoding, Entry, FormatVersion, NotCollected};
 use super::magic::{MAGIC_LEN, is_compressed};
 use super::names::{Folder, Names};
+use super::seal::{sum, write_tag_files};
+use super::sign::SigningKey;
 use super::source_path::SourcePath;
 use super::store::{FillError, Store};
-use super::{BAG_INFO_FILE, BAGIT_FILE, BLOCK, COLLECTION_FILE, manifest, tags};
+use super::{BAGIT_FILE, BLOCK, companions, tags};
 
 /// zstd's default: logs shrink twentyfold and compressing keeps up with hashing.
 const ZSTD_LEVEL: i32 = 3;
@@ -69,6 +72,10 @@ pub struct Sealed {
     pub original_bytes: u64,
     /// Size of the payload in bytes.
     pub stored_bytes: u64,
+    /// Fingerprint of the key that signed the seal.
+    pub signed_by: Option<String>,
+    /// The custody log that was begun beside it.
+    pub custody_log: PathBuf,
     /// SHA-256 of `tagmanifest-sha256.txt`: who notes it elsewhere can later tell this bundle from any other.
     pub seal: Sha256Digest,
 }
@@ -78,9 +85,10 @@ impl BundleWriter {
     /// collection began.
     ///
     /// # Errors
-    /// [`BundleError::OutputExists`], [`BundleError::NoOutputFolder`], [`BundleError::Io`].
+    /// [`BundleError::OutputExists`], [`BundleError::LeftBeside`], [`BundleError::NoOutputFolder`], [`BundleError::Io`].
     pub fn create(out: &Path, started: Timestamp) -> Result<Self, BundleError> {
         let mut store = Store::create(out, started)?;
+        companions::refuse_left(out)?;
         store.add_bytes(BAGIT_FILE, tags::BAGIT_TXT.as_bytes())?;
         let (entries, digests, not_collected) = (Vec::new(), Vec::new(), Vec::new());
         Ok(Self { store, names: Names::default(), entries, digests, not_collected })
@@ -144,68 +152,42 @@ impl BundleWriter {
         &self.not_collected
     }
 
-    /// Writes the tag files, brings everything to the disk and gives the bundle its name.
+    /// Writes the tag files, brings everything to the disk, gives the bundle its name and begins its custody log.
     ///
     /// # Errors
-    /// [`BundleError::Empty`] when no file was added; otherwise as [`BundleWriter::create`].
-    pub fn finish(mut self, info: CollectionInfo) -> Result<Sealed, BundleError> {
-        let out = self.store.out().to_owned();
-        if self.entries.is_empty() {
+    /// As [`BundleWriter::finish_signed`].
+    pub fn finish(self, info: CollectionInfo) -> Result<Sealed, BundleError> {
+        self.finish_signed(info, None)
+    }
+
+    /// As [`BundleWriter::finish`]; a key signs the tag manifest before the bundle gets its name, and the end of the
+    /// custody log.
+    ///
+    /// # Errors
+    /// [`BundleError::Empty`] when no file was added; [`BundleError::Sign`], [`BundleError::Custody`] (the bundle is
+    /// then sealed, its log missing); otherwise as [`BundleWriter::create`].
+    pub fn finish_signed(self, info: CollectionInfo, key: Option<&SigningKey>) -> Result<Sealed, BundleError> {
+        let Self { mut store, mut entries, mut digests, not_collected, .. } = self;
+        let out = store.out().to_owned();
+        if entries.is_empty() {
             return Err(BundleError::Empty(out));
         }
-        self.entries.sort_by(|a, b| a.stored_path.cmp(&b.stored_path));
-        self.digests.sort();
-        let sum = |size: fn(&Entry) -> u64| self.entries.iter().map(size).fold(0, u64::saturating_add);
-        let (original_bytes, stored_bytes) = (sum(|e| e.original_size), sum(|e| e.stored_size));
-        let files = self.entries.len() as u64;
-        let bag_info = bag_info(&info, stored_bytes, files, self.not_collected.len());
-        let collection = Collection {
-            format_version: FormatVersion::CURRENT,
-            collection: info,
-            entries: self.entries,
-            not_collected: self.not_collected,
-        };
-        let collection =
-            collection.render().map_err(|e| BundleError::Collection { path: out.clone(), problem: e.to_string() })?;
-        let manifest = manifest::render(self.digests.iter().map(|(path, digest)| (path.as_str(), *digest)));
-        let tag_files = [
-            (BAG_INFO_FILE, bag_info.as_bytes()),
-            (BAGIT_FILE, tags::BAGIT_TXT.as_bytes()),
-            (COLLECTION_FILE, collection.as_slice()),
-            ("manifest-sha256.txt", manifest.as_bytes()),
-        ];
-        let tag_manifest = manifest::render(tag_files.iter().map(|(name, bytes)| (*name, Sha256Digest::of(bytes))));
-        for (name, bytes) in tag_files.into_iter().filter(|(name, _)| *name != BAGIT_FILE) {
-            self.store.add_bytes(name, bytes)?;
-        }
-        self.store.add_bytes("tagmanifest-sha256.txt", tag_manifest.as_bytes())?;
-        self.store.finish()?;
-        Ok(Sealed { out, files, original_bytes, stored_bytes, seal: Sha256Digest::of(tag_manifest.as_bytes()) })
+        entries.sort_by(|a, b| a.stored_path.cmp(&b.stored_path));
+        digests.sort();
+        let format_version = FormatVersion::CURRENT;
+        let collection = Collection { format_version, collection: info, entries, not_collected };
+        let seal = write_tag_files(&mut store, &digests, &collection, key)?;
+        store.finish()?;
+        Ok(Sealed {
+            files: collection.entries.len() as u64,
+            original_bytes: sum(&collection, |e| e.original_size),
+            stored_bytes: sum(&collection, |e| e.stored_size),
+            signed_by: key.map(SigningKey::fingerprint),
+            custody_log: custody::begin_for(&out, &collection, seal, key)?,
+            seal,
+            out,
+        })
     }
-}
-
-/// `bag-info.txt`: for people and for other BagIt tools. What is said here is in `collection.json` too.
-fn bag_info(info: &CollectionInfo, stored_bytes: u64, files: u64, not_collected: usize) -> String {
-    let arguments = serde_json::to_string(&info.arguments).unwrap_or_default();
-    let mut fields = vec![
-        ("Bag-Software-Agent", format!("kubesleuth {}", info.version)),
-        ("Bagging-Date", info.ended.date()),
-        ("Payload-Oxum", format!("{stored_bytes}.{files}")),
-        ("Collector", info.collector.clone()),
-        ("Collector-Version", info.version.clone()),
-        ("Collector-Arguments", arguments),
-    ];
-    let optional = [
-        ("Collector-Host", &info.host),
-        ("Collector-User", &info.user),
-        ("Cluster", &info.cluster),
-        ("External-Description", &info.note),
-    ];
-    fields.extend(optional.into_iter().filter_map(|(label, value)| Some((label, value.clone()?))));
-    fields.push(("Collection-Started", info.started.to_string()));
-    fields.push(("Collection-Ended", info.ended.to_string()));
-    fields.push(("Not-Collected", not_collected.to_string()));
-    tags::render_bag_info(&fields)
 }
 
 /// What storing one file gave.

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
+use super::sign_args::SignArgs;
 use super::{Settings, YES};
+use crate::bundle::custody::Actor;
 use crate::collect::{FilesRequest, Origin, collect_files};
 use crate::model::time::Timestamp;
 use crate::render::escape::terminal;
@@ -34,20 +36,24 @@ struct FilesArgs {
     /// A note for whoever opens the bundle
     #[arg(long, value_name = "TEXT")]
     note: Option<String>,
+    #[command(flatten)]
+    signing: SignArgs,
 }
 
 impl Args {
     pub(super) fn run(self, settings: &Settings) -> anyhow::Result<u8> {
         let Collector::Files(args) = self.collector;
+        let key = args.signing.load(settings)?;
+        let Actor { user, host, version } = actor();
         let origin = Origin {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            version,
             arguments: std::env::args_os().skip(1).map(|a| a.to_string_lossy().into_owned()).collect(),
-            host: Some(gethostname::gethostname().to_string_lossy().into_owned()),
-            user: whoami::username().ok(),
+            host,
+            user,
             cluster: settings.cluster.clone(),
             note: args.note,
         };
-        let request = FilesRequest { paths: &args.paths, out: &args.out, origin: &origin };
+        let request = FilesRequest { paths: &args.paths, out: &args.out, origin: &origin, sign_key: key.as_ref() };
         let bars = settings.bars();
         let done = collect_files(&request, &|| now(), &bars)?;
         if !settings.quiet {
@@ -61,6 +67,10 @@ fn report(out: &std::path::Path, done: &crate::collect::Collected) -> std::io::R
     let mut err = std::io::stderr().lock();
     writeln!(err, "sealed {}: {} files", terminal(&out.display().to_string()), done.sealed.files)?;
     writeln!(err, "seal (SHA-256 of tagmanifest-sha256.txt): {}", done.sealed.seal)?;
+    if let Some(key) = &done.sealed.signed_by {
+        writeln!(err, "signed by {key}")?;
+    }
+    writeln!(err, "custody log: {}", terminal(&done.sealed.custody_log.display().to_string()))?;
     for missing in &done.not_collected {
         writeln!(err, "not collected: {}: {}", terminal(&missing.path.to_string()), terminal(&missing.reason))?;
     }
@@ -68,6 +78,15 @@ fn report(out: &std::path::Path, done: &crate::collect::Collected) -> std::io::R
         writeln!(err, "{}: {}", finding.severity, terminal(&finding.message))?;
     }
     Ok(())
+}
+
+/// Who runs this, as this machine says.
+pub(super) fn actor() -> Actor {
+    Actor {
+        user: whoami::username().ok(),
+        host: Some(gethostname::gethostname().to_string_lossy().into_owned()),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    }
 }
 
 /// The clock of this machine.

@@ -1,11 +1,14 @@
 //! `import`: from evidence to a case.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::{Settings, YES};
+use crate::bundle::custody::{Imported, record_import};
+use crate::import::discover::discover;
 use crate::import::{ImportOptions, Summary, import};
+use crate::model::finding::Finding;
 use crate::model::time::Timestamp;
 use crate::render::escape::terminal;
 
@@ -43,11 +46,31 @@ impl Args {
         let bars = settings.bars();
         let summary = import(&options, &bars)?;
         drop(bars);
+        let custody = if summary.changed { record(&options, &summary)? } else { Vec::new() };
         if !settings.quiet {
             report(settings, &summary, began)?;
+            for finding in custody {
+                writeln!(std::io::stderr(), "{}: {}", finding.severity, terminal(&finding.message))?;
+            }
         }
         Ok(YES)
     }
+}
+
+/// Records the import in the custody logs: one entry for each bundle, one for all plain files.
+fn record(options: &ImportOptions, s: &Summary) -> anyhow::Result<Vec<Finding>> {
+    let actor = super::collect::actor();
+    let result = format!("{} sources, {} rows, {} rejects", s.sources, s.rows, s.rejects);
+    let found = discover(&options.paths, options.observed_at)?;
+    let record = |imported| record_import(&options.case_dir, imported, options.now, &actor, &result);
+    let mut findings: Vec<Finding> =
+        found.bundles.iter().flat_map(|(_, bundle)| record(Imported::Bundle(bundle))).collect();
+    let is_bundle = |path: &&PathBuf| found.bundles.iter().any(|(bundle, _)| bundle == *path);
+    let plain: Vec<&Path> = options.paths.iter().filter(|p| !is_bundle(p)).map(PathBuf::as_path).collect();
+    if !plain.is_empty() {
+        findings.extend(record(Imported::Plain(&plain)));
+    }
+    Ok(findings)
 }
 
 fn report(settings: &Settings, s: &Summary, began: Instant) -> std::io::Result<()> {

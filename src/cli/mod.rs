@@ -5,7 +5,9 @@
 pub mod can;
 pub mod check;
 pub mod collect;
+pub mod copy;
 pub mod coverage;
+pub mod custody;
 pub mod demo;
 pub mod diff;
 pub mod findings;
@@ -16,6 +18,8 @@ pub mod progress;
 pub mod rights;
 pub mod settings;
 pub mod show;
+pub mod sign;
+pub mod sign_args;
 pub mod sources;
 pub mod sql;
 pub mod subject_args;
@@ -61,6 +65,12 @@ enum Command {
     Collect(collect::Args),
     /// Check that a bundle is whole, file by file
     Verify(verify::Args),
+    /// Sign a sealed bundle, as a further signer or later
+    Sign(sign::Args),
+    /// Copy a bundle, verified before and after, with its custody log
+    Copy(copy::Args),
+    /// Who held a bundle, or fed a case: its custody log, checked entry by entry
+    Custody(custody::Args),
     /// Import bundles, files and folders into the case
     Import(import::Args),
     /// List the evidence files of the case, with counts that add up
@@ -113,6 +123,9 @@ impl Cli {
         match self.command {
             Command::Collect(args) => args.run(&settings),
             Command::Verify(args) => args.run(&settings),
+            Command::Sign(args) => args.run(&settings),
+            Command::Copy(args) => args.run(&settings),
+            Command::Custody(args) => args.run(&settings),
             Command::Import(args) => args.run(&settings),
             Command::Sources(args) => args.run(&settings),
             Command::Coverage(args) => args.run(&settings),

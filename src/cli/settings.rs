@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::{NO, UNKNOWN, USAGE, YES};
 use crate::answer::{Answer, Verdict, load};
+use crate::bundle::Passphrase;
 use crate::case::Case;
 use crate::cli::progress::Bars;
 use crate::model::time::Timestamp;
@@ -45,7 +46,12 @@ pub struct Settings {
     pub style: Style,
     /// Say only what was asked for.
     pub quiet: bool,
+    /// Passphrase of the key that signs, from the environment.
+    pub key_passphrase: Option<Passphrase>,
 }
+
+/// The environment variable that holds the passphrase of a key: a flag would be seen by all users of the machine.
+const KEY_PASSPHRASE: &str = "KUBESLEUTH_KEY_PASSPHRASE";
 
 impl GlobalArgs {
     pub(super) fn resolve(self) -> Settings {
@@ -57,6 +63,7 @@ impl GlobalArgs {
             format: self.output,
             style: Style { color, width: None },
             quiet: self.quiet,
+            key_passphrase: std::env::var_os(KEY_PASSPHRASE).map(|v| Passphrase::new(v.into_encoded_bytes())),
         }
     }
 }

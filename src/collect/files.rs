@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use walkdir::{DirEntry, WalkDir};
 
-use crate::bundle::{AddError, BundleWriter, Entry, Folder, NewEntry, SourcePath};
+use crate::bundle::{AddError, BundleWriter, Entry, Folder, NewEntry, SigningKey, SourcePath};
 use crate::model::finding::{Finding, Severity};
 use crate::model::progress::Progress;
 use crate::model::time::Timestamp;
@@ -29,6 +29,8 @@ pub struct FilesRequest<'a> {
     pub out: &'a Path,
     /// Who collects.
     pub origin: &'a Origin,
+    /// Signs the seal.
+    pub sign_key: Option<&'a SigningKey>,
 }
 
 /// Collects files and folders into a new bundle. `clock` is asked when it begins and when it ends.
@@ -57,7 +59,7 @@ pub fn collect_files(
         return Err(CollectError::NothingToCollect { paths: request.paths.to_vec(), first });
     }
     let not_collected = writer.missing().to_vec();
-    let sealed = writer.finish(request.origin.info("collect files", started, clock()))?;
+    let sealed = writer.finish_signed(request.origin.info("collect files", started, clock()), request.sign_key)?;
     Ok(Collected { sealed, not_collected, findings })
 }
 

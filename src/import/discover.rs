@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::ImportError;
-use crate::bundle::{Bundle, Encoding, Entry};
+use crate::bundle::{Bundle, Encoding, Entry, is_companion};
 use crate::model::object::ObservedAt;
 use crate::model::time::Timestamp;
 
@@ -147,7 +147,7 @@ fn add_path(root: &Path, found: &mut Found) -> Result<(), ImportError> {
             }
             continue;
         }
-        if !entry.path().is_file() {
+        if !entry.path().is_file() || is_companion(entry.path()) {
             continue;
         }
         let meta = fs::metadata(entry.path()).map_err(|e| unreadable(entry.path(), e))?;

@@ -7,8 +7,13 @@ use crate::model::finding::Severity;
 use super::super::digest::Algorithm;
 use super::super::manifest::{self, LineProblem, Manifest};
 use super::super::tags::BagVersion;
-use super::super::{BAG_INFO_FILE, BAGIT_FILE, is_payload};
+use super::super::{
+    BAG_INFO_FILE, BAGIT_FILE, COLLECTION_FILE, MANIFEST_FILE, SIGNATURE_FILE, TAG_MANIFEST_FILE, is_payload,
+};
 use super::Check;
+
+/// The tag files of a bundle of ours that its tag manifest lists.
+const OURS: [&str; 4] = [BAG_INFO_FILE, BAGIT_FILE, COLLECTION_FILE, MANIFEST_FILE];
 
 /// A manifest of the bag.
 pub(super) struct Listing {
@@ -52,7 +57,7 @@ pub(super) fn load(check: &mut Check) -> Vec<Listing> {
 }
 
 /// Whether a file is a manifest: of tag files or not, and the name of its algorithm.
-fn kind(name: &str) -> Option<(bool, &str)> {
+pub(super) fn kind(name: &str) -> Option<(bool, &str)> {
     let stem = name.strip_suffix(".txt")?;
     let tags = stem.strip_prefix("tagmanifest-").map(|algorithm| (true, algorithm));
     tags.or_else(|| stem.strip_prefix("manifest-").map(|algorithm| (false, algorithm)))
@@ -100,7 +105,7 @@ pub(super) fn check_lists(check: &mut Check, listings: &[Listing]) {
 
 fn check_manifests_present(check: &mut Check, listings: &[Listing]) {
     let has = |tags: bool, name: &str| listings.iter().any(|l| l.tags == tags && (!check.ours || l.name == name));
-    let (payload, tags) = (has(false, "manifest-sha256.txt"), has(true, "tagmanifest-sha256.txt"));
+    let (payload, tags) = (has(false, MANIFEST_FILE), has(true, TAG_MANIFEST_FILE));
     if !payload {
         let what =
             if check.ours { "`manifest-sha256.txt` is missing" } else { "there is no SHA-256 or SHA-512 manifest" };
@@ -129,10 +134,18 @@ fn missing_files<'l>(check: &Check, listings: &'l [Listing]) -> BTreeMap<&'l str
 /// Whether a file that is there is missing from the manifests.
 fn unlisted(check: &Check, listings: &[Listing], path: &str) -> Option<(Severity, String)> {
     let payload = is_payload(path);
+    if path == SIGNATURE_FILE {
+        // It signs the list of the tag files, and so cannot be on it.
+        return None;
+    }
     if !payload && kind(path).is_some_and(|(tags, algorithm)| tags && (!check.ours || algorithm == "sha256")) {
         return None;
     }
     let of_kind = || listings.iter().filter(|l| l.tags != payload);
+    if check.ours && !payload && of_kind().next().is_none() && !OURS.contains(&path) {
+        // The list of tag files is gone: what is no name of ours is still one too many.
+        return Some((Severity::High, format!("`{path}` is there and is no file of a bundle")));
+    }
     let mut without = of_kind().filter(|l| !l.manifest.files.contains_key(path));
     let first = without.next()?;
     let listed_nowhere = of_kind().all(|l| !l.manifest.files.contains_key(path));

@@ -2,6 +2,7 @@
 //! when it was sealed. Every problem becomes a finding and the check goes on; only a bundle that cannot be read
 //! at all is an error. Each file is read once, in blocks; memory grows with the number of files, not their size.
 
+mod covered;
 mod files;
 mod manifests;
 mod record;
@@ -16,13 +17,18 @@ use super::error::BundleError;
 use super::format::{Collection, CollectionInfo, NotCollected};
 use super::inventory::Inventory;
 use super::tags::{self, BagVersion};
-use super::{BAG_INFO_FILE, BAGIT_FILE, COLLECTION_FILE, finding, is_payload};
+use super::trust::{self, BundleSignature, Trust};
+use super::{BAG_INFO_FILE, BAGIT_FILE, COLLECTION_FILE, TAG_MANIFEST_FILE, finding, is_payload};
 
 /// What a check of a bundle gave.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verification {
     /// What was found. Findings of severity `info` do not speak against the bundle.
     pub findings: Vec<Finding>,
+    /// Whether every file is as the manifests say, whatever the signatures say.
+    pub unchanged: bool,
+    /// The signatures that are there.
+    pub signatures: Vec<BundleSignature>,
     /// Number of payload files present.
     pub files: u64,
     /// Their size in bytes.
@@ -36,17 +42,25 @@ pub struct Verification {
 }
 
 impl Verification {
-    /// Whether nothing is wrong.
+    /// Whether nothing is wrong, with the signatures neither.
     pub fn is_whole(&self) -> bool {
         self.findings.iter().all(|f| f.severity == Severity::Info)
     }
 }
 
-/// Checks a bundle: a folder or a tar file.
+/// Checks a bundle: a folder or a tar file. Signatures are checked against the key in them; who that is, is not asked.
 ///
 /// # Errors
 /// [`BundleError::Io`] or [`BundleError::NotABundle`] when there is no folder or file to read at `path`.
 pub fn verify(path: &Path, progress: &dyn Progress) -> Result<Verification, BundleError> {
+    verify_trusted(path, &Trust::default(), progress)
+}
+
+/// As [`verify`]; and holds the signatures against those whom the reviewer trusts.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_trusted(path: &Path, trust: &Trust<'_>, progress: &dyn Progress) -> Result<Verification, BundleError> {
     let mut inventory = Inventory::read(path)?;
     let mut check =
         Check { findings: std::mem::take(&mut inventory.findings), inventory, version: BagVersion::V1, ours: false };
@@ -62,11 +76,19 @@ pub fn verify(path: &Path, progress: &dyn Progress) -> Result<Verification, Bund
     if let Some(collection) = &collection {
         record::check_lists(&mut check, collection);
     }
-    let seal = check.tag_file("tagmanifest-sha256.txt").map(|bytes| Sha256Digest::of(&bytes));
+    let unchanged = !check.findings.iter().any(|f| f.severity > Severity::Info);
+    let tag_manifest = check.tag_file(TAG_MANIFEST_FILE);
+    let sealed = collection.as_ref().map(|c| c.collection.ended);
+    let (signatures, found) = trust::judge(&check.inventory, tag_manifest.as_deref(), sealed, trust);
+    check.findings.extend(found);
+    if !check.ours && signatures.iter().any(|s| s.fingerprint.is_some()) {
+        covered::check(&mut check, &manifests);
+    }
+    let seal = tag_manifest.map(|bytes| Sha256Digest::of(&bytes));
     let (bytes, files) = check.payload();
     let (info, not_collected) = collection.map(|c| (c.collection, c.not_collected)).unzip();
     let not_collected = not_collected.unwrap_or_default();
-    Ok(Verification { findings: check.findings, files, bytes, seal, info, not_collected })
+    Ok(Verification { findings: check.findings, unchanged, signatures, files, bytes, seal, info, not_collected })
 }
 
 /// A check under way.

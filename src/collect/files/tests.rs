@@ -12,7 +12,7 @@ fn tick() -> Timestamp {
 
 fn run(paths: &[PathBuf], out: &Path) -> Result<Collected, CollectError> {
     let origin = Origin { version: "9.9.9".into(), cluster: Some("prod".into()), ..Origin::default() };
-    collect_files(&FilesRequest { paths, out, origin: &origin }, &tick, &Silent)
+    collect_files(&FilesRequest { paths, out, origin: &origin, sign_key: None }, &tick, &Silent)
 }
 
 fn write(path: &Path, content: &[u8]) {
@@ -55,7 +55,8 @@ fn files_come_back_as_they_were_from_a_folder_and_from_a_tar() {
         let verification = verify(&out, &Silent).unwrap();
         assert_eq!((verification.findings.as_slice(), verification.seal), ([].as_slice(), Some(done.sealed.seal)));
     }
-    assert_eq!(names(dir.path()), ["bundle", "bundle.tar", "evidence"], "nothing temporary is left");
+    let expected = ["bundle", "bundle.custody.jsonl", "bundle.tar", "bundle.tar.custody.jsonl", "evidence"];
+    assert_eq!(names(dir.path()), expected, "nothing temporary is left");
 }
 
 #[test]
@@ -214,7 +215,7 @@ fn a_file_that_grows_while_it_is_read_is_kept_with_a_note() {
         fn finish(&self) {}
     }
     let (origin, out) = (Origin::default(), dir.path().join("out"));
-    let request = FilesRequest { paths: std::slice::from_ref(&path), out: &out, origin: &origin };
+    let request = FilesRequest { paths: std::slice::from_ref(&path), out: &out, origin: &origin, sign_key: None };
     let done = collect_files(&request, &tick, &Grow(path.clone())).unwrap();
     assert_eq!(done.findings[0].code, "changed-while-collected");
     let bundle = Bundle::open(&out).unwrap();
