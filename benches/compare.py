@@ -1,0 +1,168 @@
+"""Times kubesleuth and its peers as whole processes and prints a table of medians.
+
+Runs of the sides alternate, so that a slow minute of the machine meets all of them. Memory is the peak resident
+size of the process. What each side does is written out below in full.
+"""
+
+import argparse
+import datetime
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+COLUMNS = """
+SELECT stageTimestamp::TIMESTAMPTZ AS stage_timestamp, requestReceivedTimestamp::TIMESTAMPTZ AS request_received_timestamp,
+  auditID AS audit_id, stage, level, verb, requestURI AS request_uri,
+  "user".username AS user_username, "user".uid AS user_uid, "user".groups AS user_groups, "user".extra AS user_extra,
+  impersonatedUser.username AS impersonated_user_username, impersonatedUser.uid AS impersonated_user_uid,
+  impersonatedUser.groups AS impersonated_user_groups, impersonatedUser.extra AS impersonated_user_extra,
+  sourceIPs AS source_ips, userAgent AS user_agent,
+  objectRef.resource AS object_ref_resource, objectRef.namespace AS object_ref_namespace, objectRef.name AS object_ref_name,
+  objectRef.uid AS object_ref_uid, objectRef.apiGroup AS object_ref_api_group, objectRef.apiVersion AS object_ref_api_version,
+  objectRef.resourceVersion AS object_ref_resource_version, objectRef.subresource AS object_ref_subresource,
+  responseStatus.code AS response_status_code, responseStatus.status AS response_status_status,
+  responseStatus.message AS response_status_message, responseStatus.reason AS response_status_reason,
+  requestObject AS request_object, responseObject AS response_object, annotations
+FROM read_json('{source}', format='newline_delimited', maximum_object_size=268435456, columns={{
+  level: 'VARCHAR', auditID: 'VARCHAR', stage: 'VARCHAR', requestURI: 'VARCHAR', verb: 'VARCHAR',
+  "user": 'STRUCT(username VARCHAR, uid VARCHAR, groups VARCHAR[], extra JSON)',
+  impersonatedUser: 'STRUCT(username VARCHAR, uid VARCHAR, groups VARCHAR[], extra JSON)',
+  sourceIPs: 'VARCHAR[]', userAgent: 'VARCHAR',
+  objectRef: 'STRUCT(resource VARCHAR, namespace VARCHAR, name VARCHAR, uid VARCHAR, apiGroup VARCHAR, apiVersion VARCHAR, resourceVersion VARCHAR, subresource VARCHAR)',
+  responseStatus: 'STRUCT(code INTEGER, status VARCHAR, message VARCHAR, reason VARCHAR)',
+  requestObject: 'JSON', responseObject: 'JSON', requestReceivedTimestamp: 'VARCHAR', stageTimestamp: 'VARCHAR',
+  annotations: 'JSON'}})
+"""
+
+
+def duckdb_script(sql: str) -> list[str]:
+    code = f"import duckdb; c = duckdb.connect(); c.execute({sql!r}).fetchall()"
+    return [sys.executable, "-c", code]
+
+
+def polars_script(source: str, out: Path) -> list[str]:
+    code = (
+        "import polars as pl, glob\n"
+        "keep = ['auditID', 'stage', 'level', 'verb', 'requestURI', 'userAgent', 'stageTimestamp']\n"
+        "schema = {k: pl.String for k in keep}\n"
+        f"pl.scan_ndjson(sorted(glob.glob({source!r})), schema=schema).sink_parquet({str(out)!r}, compression='zstd')\n"
+    )
+    return [sys.executable, "-c", code]
+
+
+class Side:
+    """One command, run again and again."""
+
+    def __init__(self, name, command, before=None, size=None, codes=(0, 1)):
+        self.name, self.command, self.before, self.size, self.codes = name, command, before, size, codes
+        self.seconds, self.memory = [], []
+
+    def run(self):
+        if self.before:
+            self.before()
+        began = time.perf_counter()
+        child = subprocess.Popen(self.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        _, status, usage = os.wait4(child.pid, 0)
+        self.seconds.append(time.perf_counter() - began)
+        self.memory.append(usage.ru_maxrss / 1024)
+        code = os.waitstatus_to_exitcode(status)
+        if code not in self.codes:
+            sys.exit(f"{self.name}: exit code {code}: {self.command}")
+
+
+def compare(title, sides, runs):
+    for side in sides:
+        side.run()  # Brings files into the page cache.
+        side.seconds, side.memory = [], []
+    for _ in range(runs):
+        for side in sides:
+            side.run()
+    own = statistics.median(sides[0].seconds)
+    for side in sides:
+        median = statistics.median(side.seconds)
+        size = f"{side.size() / 1e6:.0f} MB" if side.size else ""
+        ratio = "" if side is sides[0] else f"{median / own:.2f}"
+        spread = f"{min(side.seconds):.2f}-{max(side.seconds):.2f}"
+        print(f"| {title} | {side.name} | {median:.2f} | {spread} | {ratio} | {max(side.memory):.0f} | {size} |", flush=True)
+
+
+def tree_size(path: Path) -> int:
+    return sum(f.stat().st_size for f in path.rglob("*.parquet"))
+
+
+def remove(*paths: Path):
+    for path in paths:
+        shutil.rmtree(path, ignore_errors=True)
+        path.unlink(missing_ok=True)
+
+
+def imports(args, kind):
+    log, case, out = args.work / kind / "audit", args.work / f"case-{kind}", args.work / f"duckdb-{kind}.parquet"
+    pieces = args.work / f"polars-{kind}.parquet"
+    copy = f"COPY ({COLUMNS.format(source=log / '*')}) TO '{out}' (FORMAT parquet, COMPRESSION zstd)"
+    sides = [
+        Side("kubesleuth import", [args.kubesleuth, "import", "-q", log, "--case", case],
+             lambda: remove(case), lambda: tree_size(case)),
+        Side("DuckDB read_json -> Parquet", duckdb_script(copy), lambda: remove(out), lambda: out.stat().st_size),
+    ]
+    if kind == "plain":
+        sides.append(Side("polars scan_ndjson -> Parquet, 7 columns", polars_script(str(log / "*"), pieces),
+                          lambda: remove(pieces), lambda: pieces.stat().st_size))
+    compare(f"import, {kind}", sides, args.runs)
+
+
+def questions(args):
+    case, log = args.work / "case-plain", args.work / "plain" / "audit"
+    events = f"read_parquet('{case}/events/**/*.parquet', hive_partitioning=true)"
+    shown = "stage_timestamp, user_username, verb, object_ref_resource, object_ref_namespace, object_ref_name, response_status_code, source_id, line, audit_id"
+    import duckdb
+    first = duckdb.connect().execute(
+        f"SELECT user_username, min(stage_timestamp) FROM {events} WHERE verb IN ('create', 'patch') GROUP BY 1 ORDER BY count(*), 1 LIMIT 1").fetchone()
+    user, day = first[0], first[1].astimezone(datetime.timezone.utc).strftime("%Y-%m-%d")
+    asked = [
+        ("by user", ["who-did", "--user", user], f"user_username = '{user}'"),
+        ("by resource", ["who-did", "--resource", "clusterrolebindings"], "object_ref_resource = 'clusterrolebindings'"),
+        ("one hour", ["who-did", "--from", f"{day} 10:00:00", "--to", f"{day} 11:00:00"],
+         f"stage_timestamp >= '{day} 10:00:00+00' AND stage_timestamp < '{day} 11:00:00+00'"),
+        ("text in bodies", ["who-did", "--text", "hostNetwork"],
+         "(request_object LIKE '%hostNetwork%' OR response_object LIKE '%hostNetwork%')"),
+    ]
+    for title, command, where in asked:
+        sides = [
+            Side("kubesleuth", [args.kubesleuth, *command, "-o", "csv", "--case", case]),
+            Side("DuckDB, same Parquet", duckdb_script(f"SELECT {shown} FROM {events} WHERE {where} ORDER BY 1")),
+        ]
+        if title == "text in bodies":
+            sides.append(Side("grep -c, the log", ["sh", "-c", f"cat {log}/* | grep -c hostNetwork"]))
+        if title == "by user":
+            sides.append(Side("jq, the log", ["sh", "-c", f"cat {log}/* | jq -c 'select(.user.username == \"{user}\") | [.stageTimestamp, .verb]'"]))
+        compare(title, sides, args.runs)
+    per_hour = "SELECT date_trunc('hour', stage_timestamp) AS hour, COUNT(*) AS n FROM {} GROUP BY 1 ORDER BY 1"
+    compare("counts by hour", [
+        Side("kubesleuth", [args.kubesleuth, "sql", per_hour.format("events"), "-o", "csv", "--case", case]),
+        Side("DuckDB, same Parquet", duckdb_script(per_hour.format(events))),
+    ], args.runs)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--kubesleuth", required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--commit", default="")
+    args = parser.parse_args()
+    model = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), "unknown")
+    size = sum(f.stat().st_size for f in (args.work / "plain" / "audit").iterdir())
+    print(f"commit {args.commit}, {os.cpu_count()} cores ({model}), {datetime.date.today()}, log of {size / 1e9:.2f} GB, medians of {args.runs}\n")
+    print("| what | who | median s | min-max s | times ours | peak MB | Parquet |\n|---|---|---|---|---|---|---|")
+    imports(args, "plain")
+    imports(args, "gzip")
+    questions(args)
+
+
+if __name__ == "__main__":
+    main()
