@@ -24,7 +24,9 @@ use crate::model::resource::Catalogue;
 use crate::model::time::Interval;
 use crate::tables::build::{Cell, TableBuilder};
 use crate::tables::schema::Table;
-use crate::tables::{binding_subjects, findings, grants, known_sets, memberships, object_versions, role_rules};
+use crate::tables::{
+    binding_subjects, findings, grants, identities, known_sets, memberships, object_versions, role_rules,
+};
 
 /// Writes all tables that follow from the evidence, and returns every finding.
 ///
@@ -42,12 +44,15 @@ pub fn materialise(
     let history = history::rebuild(&evidence, catalogue);
     let timeline = history::rbac::timeline(&history);
     findings.extend(history.findings.iter().cloned());
+    let (mappings, malformed) = super::identities::of_versions(&history.versions)?;
+    findings.extend(malformed);
     findings.sort_by(|a, b| (b.severity, a.code, a.at, &a.message).cmp(&(a.severity, b.code, b.at, &b.message)));
     findings.dedup();
     write(staging, cluster, &object_versions::TABLE, object_version_rows(&history)?)?;
     write(staging, cluster, &known_sets::TABLE, known_set_rows(&history)?)?;
     write(staging, cluster, &role_rules::TABLE, role_rule_rows(&timeline)?)?;
     write(staging, cluster, &binding_subjects::TABLE, binding_subject_rows(&timeline)?)?;
+    write(staging, cluster, &identities::TABLE, mappings)?;
     write_grants(staging, cluster, timeline)?;
     write(staging, cluster, &memberships::TABLE, membership_rows(events)?)?;
     write(staging, cluster, &findings::TABLE, finding_rows(&findings)?)?;

@@ -5,16 +5,21 @@
 //! at the end the state of objects through time is rebuilt from all evidence of the cluster
 //! ([`materialise`]). Nothing touches the case before all of that has succeeded.
 
+pub mod aws_auth;
 pub mod chunks;
 pub mod dedup;
 pub mod discover;
 pub mod error;
 pub mod evidence;
+pub mod identities;
+pub mod inside;
+pub mod logged_identity;
 pub mod materialise;
 pub mod parse;
 pub mod pipeline;
 pub mod read_source;
 pub mod resolve_copies;
+pub mod same_bytes;
 pub mod source_rows;
 pub mod staged;
 pub mod summary;

@@ -11,10 +11,13 @@ use super::dedup::{Seen, Verdict};
 use super::discover::{Found, Input, ObservedBasis, discover};
 use super::error::ImportError;
 use super::evidence::Tables;
+use super::identities::Logged;
+use super::inside::SNAPSHOT_FILE;
 use super::materialise::{self, materialise};
 use super::parse::Parsed;
-use super::read_source::{Consumer, FileFacts, read_source, sha256_of};
+use super::read_source::{Consumer, FileFacts, read_source, sha256_of, sha256_of_bytes};
 use super::resolve_copies;
+use super::same_bytes::{self, HELD, Place};
 use super::source_rows::SourceRow;
 use super::staged::{SnapshotRows, Staged};
 use super::summary::Summary;
@@ -112,6 +115,7 @@ fn finish(
     let (sightings, listings, discovery) =
         (staged.append_sightings(sightings)?, staged.append_listings(listings)?, staged.append_discovery(discovery)?);
     staged.append_rejects(&run.rejects)?;
+    staged.append_identities(run.logged.rows(&run.sources)?)?;
     staged.write_sources(&run.sources)?;
     let tables = Tables { events: staged.events()?, sightings, listings };
     let catalogue = staged.catalogue(discovery)?;
@@ -188,6 +192,10 @@ struct Run {
     facts: BTreeMap<usize, SourceFacts>,
     /// must-gather listings.
     listed: Vec<(usize, Vec<u8>)>,
+    /// Paths that were not read, since the case has their bytes under another path.
+    known_elsewhere: Vec<(Option<String>, String)>,
+    /// Records of aws-iam-authenticator.
+    logged: Logged,
 }
 
 /// One file being read: what is found goes to the run.
@@ -203,6 +211,10 @@ impl Consumer for Reading<'_, '_> {
         self.run.begin(self.input, path)
     }
 
+    fn known(&mut self, path: &str, bytes: &[u8]) -> bool {
+        self.run.known_member(self.input, path, bytes)
+    }
+
     fn take(&mut self, number: usize, parsed: Parsed) -> Result<(), ImportError> {
         self.run.take(number, parsed, self.chunks, self.progress)
     }
@@ -213,6 +225,7 @@ impl Consumer for Reading<'_, '_> {
 
     fn end(&mut self, number: usize, facts: &FileFacts) {
         self.run.describe(number, self.input, facts);
+        self.run.count_as_copy(number, self.input);
     }
 }
 
@@ -221,6 +234,7 @@ impl Run {
         let (sources, others) =
             existing.map(|c| super::staged::read_sources(c, cluster)).transpose()?.unwrap_or_default();
         let mut seen = Seen::default();
+        let logged = existing.map(|c| Logged::of_case(c, cluster, &sources)).transpose()?.unwrap_or_default();
         if let Some(case) = existing {
             super::staged::register_earlier(case, cluster, &mut seen)?;
         }
@@ -237,6 +251,8 @@ impl Run {
             findings: Vec::new(),
             facts: BTreeMap::new(),
             listed: Vec::new(),
+            known_elsewhere: Vec::new(),
+            logged,
         })
     }
 
@@ -288,30 +304,46 @@ impl Run {
 
     /// Whether these very bytes are in the case. Only files of equal size are hashed beforehand.
     fn known_already(&mut self, input: &Input) -> Result<bool, ImportError> {
-        if !self.sources.iter().any(|s| s.size == input.size) {
-            return Ok(false);
-        }
         let unreadable = |source| ImportError::Unreadable { path: input.path.clone(), source };
-        let (sha256, _) = sha256_of(input).map_err(unreadable)?;
-        // The same bytes seen at another time are another observation, when that time is really known.
-        let weak = matches!(input.observed, None | Some((_, ObservedBasis::Modified)));
-        let same = |s: &&SourceRow| {
-            s.sha256 == sha256 && (s.observed.is_none() || weak || s.observed == input.observed.map(|o| o.0))
+        let place = Place { path: &input.path, size: input.size, observed: input.observed };
+        let digest = || sha256_of(input).map(|(sha256, _)| sha256);
+        let found = same_bytes::twin(&self.sources, place, digest).map_err(unreadable)?.cloned();
+        Ok(found.is_some_and(|twin| self.was_known(input, &input.path, &twin)))
+    }
+
+    /// The same for a member of an archive, which counts as a file of its own.
+    fn known_member(&mut self, input: &Input, path: &str, bytes: &[u8]) -> bool {
+        let place = Place { path, size: bytes.len() as u64, observed: input.observed_at(path) };
+        let found = same_bytes::twin(&self.sources, place, || Ok(sha256_of_bytes(bytes))).ok().flatten().cloned();
+        let known = found.is_some_and(|twin| self.was_known(input, path, &twin));
+        self.already += u64::from(known);
+        known
+    }
+
+    /// A member too large to be held was read before its digest was known. When the case has its bytes,
+    /// what it shows counts as copies.
+    fn count_as_copy(&mut self, number: usize, input: &Input) {
+        let Some(source) = self.sources.get(number).filter(|s| s.path != input.path && s.size >= HELD) else { return };
+        let place = Place { path: &source.path, size: source.size, observed: input.observed_at(&source.path) };
+        let before = self.sources.get(..number).unwrap_or_default();
+        let Some(twin) = same_bytes::twin(before, place, || Ok(source.sha256.clone())).ok().flatten().cloned() else {
+            return;
         };
-        let Some(twin) = self.sources.iter().find(same) else { return Ok(false) };
-        if twin.path != input.path {
-            self.findings.push(Finding {
-                severity: Severity::Info,
-                code: "same-bytes",
-                message: format!(
-                    "`{}` has the same bytes as `{}` ({}) and was not read again",
-                    input.path, twin.path, twin.source_id
-                ),
-                at: None,
-                witnesses: Vec::new(),
-            });
+        let own = |(n, _): &(usize, Parsed)| *n == number;
+        let shown: usize = self.snapshots.iter().filter(|s| own(s)).map(|(_, p)| p.shown()).sum();
+        self.snapshots.retain(|s| !own(s));
+        self.findings.push(same_bytes::finding(&source.path.clone(), &twin));
+        let Some(source) = self.sources.get_mut(number) else { return };
+        source.rows = source.rows.saturating_sub(shown as u64);
+        (0..shown).for_each(|_| source.duplicate(&twin.source_id));
+    }
+
+    fn was_known(&mut self, input: &Input, path: &str, twin: &SourceRow) -> bool {
+        if twin.path != path {
+            self.findings.push(same_bytes::finding(path, twin));
+            self.known_elsewhere.push((input.bundle.clone(), path.to_owned()));
         }
-        Ok(true)
+        true
     }
 
     /// Takes what was parsed: drops copies, hands events on, keeps the rest for the end.
@@ -358,7 +390,7 @@ impl Run {
         source.records += records;
         source.rejects += parsed.rejects.len() as u64;
         source.rows += parsed.objects.len() as u64;
-        source.skipped += parsed.skipped + parsed.authenticator;
+        source.skipped += parsed.skipped;
         ids.iter().for_each(|id| source.duplicate(id));
         for found in &parsed.discovery {
             source.records += found.resources.len() as u64;
@@ -367,6 +399,7 @@ impl Run {
         }
         let id = source.source_id.clone();
         self.rejects.extend(parsed.rejects.drain(..).map(|r| (id.clone(), r)));
+        self.logged.take(number, std::mem::take(&mut parsed.identities), &mut self.sources);
         if !(parsed.objects.is_empty() && parsed.lists.is_empty() && parsed.discovery.is_empty()) {
             parsed.keys.clear();
             self.snapshots.push((number, parsed));
@@ -386,6 +419,9 @@ impl Run {
         let discovery = mine().any(|p| !p.discovery.is_empty());
         let said = self.facts.get(&number).and_then(SourceFacts::format_name);
         let Some(source) = self.sources.get_mut(number) else { return };
+        let observed = input.observed_at(&source.path);
+        let name = source.path.rsplit('/').next().filter(|_| source.path != input.path).unwrap_or(&input.file_name);
+        let snapshot_info = name == SNAPSHOT_FILE && observed.is_some_and(|o| o.1 == ObservedBasis::SnapshotFile);
         source.sha256.clone_from(&facts.sha256);
         source.size = facts.size;
         source.compression.clone_from(&facts.compression);
@@ -400,18 +436,14 @@ impl Run {
             (_, _, _, Cut::Listing) => "must-gather-listing".to_owned(),
             _ if facts.content == Content::Tar => "tar".to_owned(),
             _ if facts.content == Content::Zip => "zip".to_owned(),
-            _ if input.file_name == "snapshot.json"
-                && input.observed.is_some_and(|o| o.1 == ObservedBasis::SnapshotFile) =>
-            {
-                "snapshot-info".to_owned()
-            }
+            _ if snapshot_info => "snapshot-info".to_owned(),
             _ if source.rejects > 0 => "unreadable".to_owned(),
             _ => "unrecognised".to_owned(),
         };
         source.format = format;
         if objects {
-            source.observed = input.observed.map(|o| o.0);
-            source.observed_basis = input.observed.map(|o| o.1.as_str().to_owned());
+            source.observed = observed.map(|o| o.0);
+            source.observed_basis = observed.map(|o| o.1.as_str().to_owned());
             if let Some(at) = source.observed {
                 source.saw(at.from);
                 source.saw(at.to);

@@ -21,7 +21,7 @@ use crate::model::object::ObservedAt;
 use crate::model::resource::{ApiResource, Catalogue, Discovery};
 use crate::tables::build::{Cell, TableBuilder};
 use crate::tables::schema::Table;
-use crate::tables::{api_resources, events, rejects, sightings, sources};
+use crate::tables::{api_resources, events, identities, rejects, sightings, sources};
 
 /// The case and what is to be added to it.
 pub struct Staged<'s> {
@@ -113,6 +113,14 @@ impl Staged<'_> {
     /// When it cannot be written.
     pub fn append_discovery(&mut self, batch: RecordBatch) -> Result<LazyFrame, ImportError> {
         self.append(&api_resources::TABLE, batch)
+    }
+
+    /// Adds rows of the authenticator's log.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn append_identities(&mut self, batch: RecordBatch) -> Result<(), ImportError> {
+        self.append(&identities::TABLE, batch).map(|_| ())
     }
 
     /// Adds rejects.

@@ -8,6 +8,7 @@ pub mod event_builder;
 pub mod events;
 pub mod findings;
 pub mod grants;
+pub mod identities;
 pub mod known_sets;
 pub mod memberships;
 pub mod object_versions;
@@ -31,6 +32,7 @@ pub const ALL: &[&Table] = &[
     &role_rules::TABLE,
     &binding_subjects::TABLE,
     &grants::TABLE,
+    &identities::TABLE,
     &memberships::TABLE,
     &api_resources::TABLE,
     &findings::TABLE,
