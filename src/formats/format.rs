@@ -5,7 +5,7 @@
 //! it would in a native log.
 
 /// A recognised format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Format {
     /// Events of `audit.k8s.io/v1`, one JSON object each.
     Native,
@@ -69,6 +69,10 @@ pub enum Format {
     TimestampedLines,
     /// Log text of Kubernetes components without audit events.
     KlogText,
+    /// What `kubectl` wrote in place of objects.
+    KubectlError,
+    /// What an API server answered in place of objects.
+    ApiStatus,
 }
 
 impl Format {
@@ -103,7 +107,14 @@ impl Format {
             Self::Journal => "journal",
             Self::TimestampedLines => "timestamped-lines",
             Self::KlogText => "klog-text",
+            Self::KubectlError => "kubectl-error",
+            Self::ApiStatus => "api-status",
         }
+    }
+
+    /// Whether it never holds audit events.
+    pub const fn is_without_events(self) -> bool {
+        matches!(self, Self::KlogText | Self::KubectlError | Self::ApiStatus)
     }
 
     /// Columns of `events` that the format cannot carry.

@@ -40,6 +40,7 @@ pub mod objects;
 mod open;
 mod rancher;
 pub mod recognise;
+pub mod refusals;
 mod repair;
 mod salvage;
 pub mod sink;

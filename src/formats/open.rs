@@ -184,7 +184,7 @@ impl Opener<'_> {
     }
 
     /// JSON of no known format: at the top level objects may be in it, inside an envelope it is skipped.
-    fn other_json(&mut self, text: &str, around: Around<'_>) {
+    pub(super) fn other_json(&mut self, text: &str, around: Around<'_>) {
         let span = around.span();
         if around.depth > 0 {
             if around.expect_event || text_lines::looks_like_audit(text) {

@@ -40,6 +40,8 @@ pub enum Batch {
     ApiResources(Vec<u8>),
     /// A must-gather listing. Not opened here, see [`super::layout::missing_listed_files`].
     Listing(Vec<u8>),
+    /// What `kubectl` wrote to its error output: the whole source.
+    Messages(Vec<u8>),
     /// The marker of an export to S3.
     ExportMarker,
     /// Reading ended early: the sign for `sources.warnings`, and a reject unless a cut record is one already.
@@ -158,6 +160,7 @@ impl<'r> Source<'r> {
             Cut::Yaml => Batch::Yaml(bytes),
             Cut::ApiResources => Batch::ApiResources(bytes),
             Cut::Listing => Batch::Listing(bytes),
+            Cut::Messages => Batch::Messages(bytes),
             _ => Batch::Documents(bytes),
         })
     }
@@ -219,6 +222,7 @@ pub fn open_batch(batch: &Batch, ctx: &Context, sink: &mut dyn Sink) {
             opener.documents(start, skip as u64, 1, bytes.ends_with(b"\n"));
         }
         Batch::Csv(bytes) => opener.csv(bytes),
+        Batch::Messages(bytes) => super::refusals::open_file(&mut opener, bytes),
         Batch::ExportMarker => {
             opener.sink.fact(Fact::Format(Format::CloudwatchS3Export));
         }

@@ -7,6 +7,7 @@ use super::join::Record;
 use super::open::{Around, Opener};
 use super::recognise::BOM;
 use super::repair::repair;
+use super::sink::Span;
 use super::spot::Spot;
 use super::{Reject, salvage, text_lines, warnings};
 
@@ -70,7 +71,7 @@ impl Opener<'_> {
         };
         let spot = match unit.length {
             // What was put together is no slice of the source.
-            Some(length) => Spot::decoded(super::sink::Span { offset: unit.offset, line: unit.line, length }),
+            Some(length) => Spot::decoded(Span { offset: unit.offset, line: unit.line, length }),
             None => Spot::verbatim(unit.offset, unit.line, text.len()),
         };
         let around = Around::source(self.ctx, spot, bytes, unit.ended);
@@ -115,6 +116,14 @@ impl Opener<'_> {
 
     /// Saves what can be saved of a broken document; the rest is rejects.
     fn broken_document(&mut self, broken: &Broken<'_>, last: bool) {
+        if super::refusals::all_messages(broken.bytes) {
+            let text = String::from_utf8_lossy(broken.bytes);
+            for (n, line) in text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()) {
+                let span = Span { offset: broken.offset, line: broken.line + n as u64, length: line.len() as u64 };
+                super::refusals::message(self, line, span);
+            }
+            return;
+        }
         let Some(repaired) = repair(broken.bytes) else { return self.reject_document(broken, broken.bytes, last) };
         let spot = Spot::verbatim(broken.offset, broken.line, repaired.text.len());
         let around = Around::source(self.ctx, spot, repaired.text.as_bytes(), true);

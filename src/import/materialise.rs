@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use arrow::array::RecordBatch;
 use polars::prelude::*;
 
-use super::ImportError;
 use super::evidence::{Tables, gather};
+use super::source_rows::SourceRow;
+use super::{ImportError, coverage};
 use crate::authz::{Authorizer, Grant};
 use crate::case::commit::Staging;
 use crate::case::frame::Frame;
@@ -22,6 +23,7 @@ use crate::model::object::Provenance;
 use crate::model::rbac::RbacKind;
 use crate::model::resource::Catalogue;
 use crate::model::time::Interval;
+use crate::tables;
 use crate::tables::build::{Cell, TableBuilder};
 use crate::tables::schema::Table;
 use crate::tables::{
@@ -37,15 +39,33 @@ pub fn materialise(
     cluster: &str,
     tables: Tables,
     catalogue: &Catalogue,
+    sources: &[SourceRow],
     mut findings: Vec<Finding>,
 ) -> Result<Vec<Finding>, ImportError> {
     let events = tables.events.clone();
-    let evidence = gather(tables)?;
+    let listings = super::evidence::listings(tables.listings.clone())?;
+    let mut evidence = gather(tables)?;
+    let gaps = coverage::rotation_gaps(&events, sources)?;
+    let log = evidence.log.clone();
+    // A hole in one server's log may hide a change as well as one in all of them.
+    evidence.log = coverage::without(&log, &gaps);
     let history = history::rebuild(&evidence, catalogue);
     let timeline = history::rbac::timeline(&history);
     findings.extend(history.findings.iter().cloned());
     let (mappings, malformed) = super::identities::of_versions(&history.versions)?;
     findings.extend(malformed);
+    let input = coverage::Input {
+        events: events.clone(),
+        sources,
+        log: &log,
+        evidence: &evidence,
+        listings: &listings,
+        gaps: &gaps,
+        findings: &findings,
+    };
+    let (covered, limits) = coverage::rows(&input)?;
+    findings.extend(limits);
+    write(staging, cluster, &tables::coverage::TABLE, coverage::batch(&covered)?)?;
     findings.sort_by(|a, b| (b.severity, a.code, a.at, &a.message).cmp(&(a.severity, b.code, b.at, &b.message)));
     findings.dedup();
     write(staging, cluster, &object_versions::TABLE, object_version_rows(&history)?)?;

@@ -7,6 +7,8 @@
 
 pub mod aws_auth;
 pub mod chunks;
+pub mod completeness;
+pub mod coverage;
 pub mod dedup;
 pub mod discover;
 pub mod error;

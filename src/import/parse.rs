@@ -177,6 +177,9 @@ impl Parser<'_> {
             self.out.skipped += 1;
         }
         if let Some(contents) = contents {
+            if contents.is_empty() {
+                self.out.facts.warn(warnings::EMPTY_LIST);
+            }
             self.objects(contents, text, offset, line);
         }
     }

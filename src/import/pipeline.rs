@@ -7,6 +7,8 @@ use arrow::array::BooleanArray;
 use arrow::compute::filter_record_batch;
 
 use super::chunks::Chunks;
+use super::completeness::{self, Read};
+use super::coverage::NOT_COLLECTED;
 use super::dedup::{Seen, Verdict};
 use super::discover::{Found, Input, ObservedBasis, discover};
 use super::error::ImportError;
@@ -25,9 +27,8 @@ use crate::bundle;
 use crate::case::Case;
 use crate::case::commit::Staging;
 use crate::case::manifest::{ImportRecord, Manifest};
-use crate::formats::completeness::{SourceFacts, warnings_of};
+use crate::formats::completeness::SourceFacts;
 use crate::formats::decode::Content;
-use crate::formats::layout::missing_listed_files;
 use crate::formats::recognise::Cut;
 use crate::formats::warnings;
 use crate::model::finding::{Finding, Severity};
@@ -105,7 +106,14 @@ fn finish(
         let table = case.table(&crate::tables::findings::TABLE, Some(staged.cluster))?;
         findings.extend(materialise::earlier_findings(
             table,
-            &["audit-id-collision", "same-bytes", "bundle-damaged", "cluster-name-differs", "archive-member-refused"],
+            &[
+                "audit-id-collision",
+                "same-bytes",
+                "bundle-damaged",
+                "cluster-name-differs",
+                "archive-member-refused",
+                NOT_COLLECTED,
+            ],
         )?);
     }
     if !run.conflicts.is_empty() {
@@ -120,7 +128,7 @@ fn finish(
     let tables = Tables { events: staged.events()?, sightings, listings };
     let catalogue = staged.catalogue(discovery)?;
     let cluster = staged.cluster.to_owned();
-    let findings = materialise(staged.staging, &cluster, tables, &catalogue, findings)?;
+    let findings = materialise(staged.staging, &cluster, tables, &catalogue, &run.sources, findings)?;
     let mut manifest = staged.case.map_or_else(Manifest::new, |c| c.manifest().clone());
     manifest.tool = Manifest::new().tool;
     manifest.imports.push(ImportRecord {
@@ -138,7 +146,19 @@ fn finish(
 
 fn check_bundles(found: &Found, options: &ImportOptions, progress: &dyn Progress) -> Result<Vec<Finding>, ImportError> {
     let mut findings = Vec::new();
-    for (path, _) in &found.bundles {
+    for (path, bundle) in &found.bundles {
+        findings.extend(bundle.not_collected().iter().map(|lacking| Finding {
+            severity: if lacking.reason == "it holds no files" { Severity::Info } else { Severity::Low },
+            code: NOT_COLLECTED,
+            message: format!(
+                "`{}` was not collected into bundle `{}`: {}",
+                lacking.path,
+                path.display(),
+                lacking.reason
+            ),
+            at: bundle.info().map(|i| i.started),
+            witnesses: Vec::new(),
+        }));
         let check = bundle::verify(path, progress)?;
         if check.is_whole() {
             continue;
@@ -355,6 +375,10 @@ impl Run {
         progress: &dyn Progress,
     ) -> Result<(), ImportError> {
         let records = parsed.records();
+        if let Some(source) = self.sources.get_mut(number) {
+            // Of copies too: what a file spans does not depend on what was read before.
+            parsed.filed.iter().flatten().for_each(|t| source.saw(*t));
+        }
         let index = u32::try_from(number).unwrap_or(u32::MAX);
         let mut keep = vec![true; parsed.filed.len()];
         let mut copies = Vec::new();
@@ -410,12 +434,12 @@ impl Run {
     fn count_events(&mut self, number: usize, filed: &[Option<Timestamp>]) {
         let Some(source) = self.sources.get_mut(number) else { return };
         source.rows += filed.len() as u64;
-        filed.iter().flatten().for_each(|t| source.saw(*t));
     }
 
     fn describe(&mut self, number: usize, input: &Input, facts: &FileFacts) {
         let mine = || self.snapshots.iter().filter(|(n, _)| *n == number).map(|(_, p)| p);
-        let objects = mine().any(|p| !p.objects.is_empty() || !p.lists.is_empty());
+        let empty = self.facts.get(&number).is_some_and(|f| f.warnings.contains(warnings::EMPTY_LIST));
+        let objects = empty || mine().any(|p| !p.objects.is_empty() || !p.lists.is_empty());
         let discovery = mine().any(|p| !p.discovery.is_empty());
         let said = self.facts.get(&number).and_then(SourceFacts::format_name);
         let Some(source) = self.sources.get_mut(number) else { return };
@@ -473,35 +497,19 @@ impl Run {
     /// What the sources say of their own completeness, once all are read: pages answer one another, and
     /// listings name files beside them.
     fn complete_warnings(&mut self) {
-        let none = SourceFacts::default();
-        let numbers = self.earlier..self.sources.len();
-        let facts: Vec<&SourceFacts> = numbers.clone().map(|n| self.facts.get(&n).unwrap_or(&none)).collect();
-        let sets: Vec<String> = numbers.clone().map(|n| format!("{:?}", self.folders.get(&n))).collect();
-        let pairs: Vec<(&str, &SourceFacts)> = sets.iter().map(String::as_str).zip(facts).collect();
-        let mut found: Vec<BTreeSet<String>> =
-            warnings_of(&pairs).into_iter().map(|codes| codes.into_iter().map(str::to_owned).collect()).collect();
-        for (number, listing) in &self.listed {
-            let Some(source) = self.sources.get(*number) else { continue };
-            let beside = self.sources.iter().filter(|s| s.bundle == source.bundle);
-            let paths: Vec<&str> = beside.map(|s| s.path.as_str()).collect();
-            if !missing_listed_files(&String::from_utf8_lossy(listing), &source.path, &paths).is_empty()
-                && let Some(codes) = found.get_mut(number.saturating_sub(self.earlier))
-            {
-                codes.insert(warnings::LISTED_FILE_MISSING.to_owned());
-            }
-        }
-        for ((number, mut codes), (_, facts)) in numbers.zip(found).zip(&pairs) {
-            let Some(source) = self.sources.get_mut(number) else { continue };
-            codes.extend(std::mem::take(&mut source.warnings));
-            source.warnings = codes.into_iter().collect();
-            source.absent_fields = facts.absent_fields();
-            source.clusters = facts.clusters.iter().cloned().collect();
-            source.accounts = facts.accounts.iter().cloned().collect();
-        }
+        let read = Read {
+            earlier: self.earlier,
+            facts: &self.facts,
+            listings: &self.listed,
+            known_elsewhere: &self.known_elsewhere,
+        };
+        completeness::complete(&mut self.sources, &read);
     }
 
     fn check_recognised(&self, options: &ImportOptions, found: &Found) -> Result<(), ImportError> {
-        let known = self.facts.values().any(|f| !f.formats.is_empty());
+        // A list of nothing is evidence too.
+        let known = |f: &SourceFacts| !f.formats.is_empty() || f.warnings.contains(warnings::EMPTY_LIST);
+        let known = self.facts.values().any(known) || self.new_sources().any(|s| s.format.starts_with("objects"));
         if self.already > 0 || known || self.new_sources().any(|s| s.rows > 0 || s.duplicates > 0) {
             return Ok(());
         }

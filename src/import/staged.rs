@@ -350,6 +350,8 @@ pub fn read_sources(case: &Case, cluster: &str) -> Result<(Vec<SourceRow>, usize
             duplicate_of: list("duplicate_of", row)?,
             clusters: list("clusters", row)?,
             accounts: list("accounts", row)?,
+            // Cases of earlier versions do not have it.
+            completeness: list("completeness", row).unwrap_or_default(),
         });
     }
     Ok((found, others))

@@ -4,6 +4,7 @@
 pub mod api_resources;
 pub mod binding_subjects;
 pub mod build;
+pub mod coverage;
 pub mod event_builder;
 pub mod events;
 pub mod findings;
@@ -35,6 +36,7 @@ pub const ALL: &[&Table] = &[
     &identities::TABLE,
     &memberships::TABLE,
     &api_resources::TABLE,
+    &coverage::TABLE,
     &findings::TABLE,
 ];
 

@@ -43,4 +43,10 @@ const COLUMNS: &[Column] = &[
     required("duplicate_of", TextList, "sources whose rows were kept in place of its duplicates"),
     required("clusters", TextList, "clusters that the export names"),
     required("accounts", TextList, "cloud accounts, projects and subscriptions that the export names"),
+    required(
+        "completeness",
+        TextList,
+        "what the export says of its own completeness, as JSON objects: pages, totals, log categories, files that a \
+         listing names, requests that its collector was refused; later imports are matched against it",
+    ),
 ];
