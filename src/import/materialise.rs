@@ -48,7 +48,7 @@ pub fn materialise(
     let gaps = coverage::rotation_gaps(&events, sources)?;
     let log = evidence.log.clone();
     // A hole in one server's log may hide a change as well as one in all of them.
-    evidence.log = coverage::without(&log, &gaps);
+    evidence.log = coverage::without(&log, gaps.iter().filter(|g| g.between).map(|g| g.held));
     let history = history::rebuild(&evidence, catalogue);
     let timeline = history::rbac::timeline(&history);
     findings.extend(history.findings.iter().cloned());

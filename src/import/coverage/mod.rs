@@ -11,16 +11,18 @@ mod seconds;
 mod servers;
 
 use arrow::array::RecordBatch;
-use polars::prelude::LazyFrame;
+use polars::prelude::{LazyFrame, col, lit};
 
 use super::ImportError;
 use super::source_rows::SourceRow;
-use crate::case::CaseError;
+use crate::case::frame::Frame;
+use crate::case::{Case, CaseError};
 use crate::history::evidence::{Evidence, Listing};
 use crate::model::finding::{Finding, Severity};
 use crate::model::time::{Interval, Timestamp};
 use crate::tables::build::{Cell, TableBuilder};
 use crate::tables::coverage::TABLE;
+use crate::tables::events;
 
 pub use collected::NOT_COLLECTED;
 pub use rotation::{Gap, without};
@@ -110,6 +112,20 @@ pub struct Input<'i> {
 /// When `events` cannot be read.
 pub fn rotation_gaps(events: &LazyFrame, sources: &[SourceRow]) -> Result<Vec<Gap>, CaseError> {
     rotation::gaps(events, sources)
+}
+
+/// The stretches in which the log of a cluster runs: without its gaps, and without the holes that
+/// rotation left in one server's.
+///
+/// # Errors
+/// When a table cannot be read.
+pub fn log_stretches(case: &Case, cluster: &str) -> Result<Vec<Interval>, CaseError> {
+    let stretches = super::evidence::log_stretches(case.table(&events::TABLE, Some(cluster))?)?;
+    let holes = case.table(&TABLE, Some(cluster))?.filter(col("about").eq(lit(rotation::HOLE)));
+    let frame = Frame::collect(holes, TABLE.name)?;
+    let (from, to) = (frame.time("time_from")?, frame.time("time_to")?);
+    let holes = (0..frame.height()).filter_map(|row| Some(Interval::new(from.get(row)?, to.get(row)?)));
+    Ok(without(&stretches, holes))
 }
 
 /// The rows, in the order in which they are shown, and findings where one limits answers.

@@ -16,6 +16,8 @@ use crate::model::finding::{Finding, Severity};
 use crate::model::object::Provenance;
 use crate::model::time::{Interval, Timestamp};
 
+/// What rows about holes are called.
+pub(super) const HOLE: &str = "rotation gap";
 /// The shortest hole that is told.
 const SHORTEST: i64 = 2_000_000;
 /// Endings that compression adds.
@@ -141,9 +143,9 @@ fn of_family(name: &str, files: &[File<'_>], longest: i64) -> Vec<Gap> {
 }
 
 /// The stretches of a log without its holes.
-pub fn without(stretches: &[Interval], gaps: &[Gap]) -> Vec<Interval> {
+pub fn without(stretches: &[Interval], holes: impl IntoIterator<Item = Interval>) -> Vec<Interval> {
     let mut left = stretches.to_vec();
-    for hole in gaps.iter().filter(|g| g.between).map(|g| g.held) {
+    for hole in holes {
         left = left
             .into_iter()
             .flat_map(|s| {
@@ -161,7 +163,7 @@ pub(super) fn rows(gaps: &[Gap]) -> Vec<Row> {
     gaps.iter()
         .map(|g| {
             let (about, severity) = match (g.between, g.held.to == Timestamp::MAX) {
-                (true, _) | (false, true) => ("rotation gap", Severity::Medium),
+                (true, _) | (false, true) => (HOLE, Severity::Medium),
                 (false, false) => ("rotation start", Severity::Info),
             };
             let row = Row::new(about, severity, g.family.clone()).over(g.held);
@@ -245,14 +247,8 @@ mod tests {
     #[test]
     fn holes_are_taken_out_of_stretches() {
         let t = Timestamp::from_micros;
-        let hole = |a, b| Gap {
-            family: String::new(),
-            held: Interval::new(t(a), t(b)),
-            between: true,
-            why: String::new(),
-            sources: Vec::new(),
-        };
-        let left = without(&[Interval::new(t(0), t(10)), Interval::new(t(20), t(30))], &[hole(3, 5), hole(8, 22)]);
+        let hole = |a, b| Interval::new(t(a), t(b));
+        let left = without(&[Interval::new(t(0), t(10)), Interval::new(t(20), t(30))], [hole(3, 5), hole(8, 22)]);
         assert_eq!(left, [(0, 3), (5, 8), (22, 30)].map(|(a, b)| Interval::new(t(a), t(b))));
     }
 }
