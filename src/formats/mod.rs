@@ -45,6 +45,7 @@ mod repair;
 mod salvage;
 pub mod sink;
 pub mod source;
+mod spanning;
 mod splunk;
 mod spot;
 mod tar_reader;

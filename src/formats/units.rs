@@ -3,7 +3,7 @@
 
 use super::blocks::Block;
 use super::documents::{Broken, Cutter, Piece};
-use super::join::Record;
+use super::join::{Joiner, Record};
 use super::open::{Around, Opener};
 use super::recognise::BOM;
 use super::repair::repair;
@@ -36,10 +36,16 @@ impl Opener<'_> {
     /// Opens records that were put together.
     pub(super) fn records(&mut self, records: &[Record]) {
         for r in records {
-            self.unit(
-                &r.bytes,
-                Unit { offset: r.offset, line: r.line, length: r.joined.then_some(r.length), ended: r.ended },
-            );
+            let unit = Unit { offset: r.offset, line: r.line, length: r.joined.then_some(r.length), ended: r.ended };
+            if self.unit(&r.bytes, unit) {
+                continue;
+            }
+            if r.joined {
+                // Its bytes are no slice of the source.
+                self.reject_bytes(&r.bytes, "expected a JSON document, put together of several lines", unit);
+            } else {
+                self.documents(&r.bytes, r.offset, r.line, r.ended);
+            }
         }
     }
 
@@ -87,6 +93,9 @@ impl Opener<'_> {
 
     /// Opens a buffer of JSON documents.
     pub(super) fn documents(&mut self, bytes: &[u8], offset: u64, line: u64, ended: bool) {
+        let mark = bytes.strip_prefix(BOM).filter(|_| offset == 0);
+        let offset = offset + mark.map_or(0, |_| BOM.len() as u64);
+        let bytes = mark.unwrap_or(bytes);
         let end = offset + bytes.len() as u64;
         for piece in Cutter::new(bytes, offset, line) {
             match piece {
@@ -124,6 +133,9 @@ impl Opener<'_> {
             }
             return;
         }
+        if self.lines_behind(broken) {
+            return;
+        }
         let Some(repaired) = repair(broken.bytes) else { return self.reject_document(broken, broken.bytes, last) };
         let spot = Spot::verbatim(broken.offset, broken.line, repaired.text.len());
         let around = Around::source(self.ctx, spot, repaired.text.as_bytes(), true);
@@ -144,6 +156,23 @@ impl Opener<'_> {
             let why = format!("damaged in the middle of a document: {why}");
             self.reject_at(bytes, &with_salvage(&why, bytes), at, broken.line + start, cut_end);
         }
+    }
+
+    /// Opens lines of a log that stand between or behind documents; false when they are none.
+    fn lines_behind(&mut self, broken: &Broken<'_>) -> bool {
+        let first = broken.bytes.split(|b| *b == b'\n').next().unwrap_or_default();
+        if matches!(first.first(), Some(b'{' | b'[')) || !text_lines::is_log_start(first) {
+            return false;
+        }
+        let block = Block { bytes: broken.bytes.to_vec(), offset: broken.offset, first_line: broken.line };
+        let mut joiner = Joiner::default();
+        let joined = joiner.push(&block);
+        match joined {
+            None => self.block(&block),
+            Some(records) => self.records(&records),
+        }
+        self.records(&joiner.finish());
+        true
     }
 
     fn reject_document(&mut self, broken: &Broken<'_>, bytes: &[u8], last: bool) {
