@@ -67,6 +67,10 @@ pub enum Format {
     Journal,
     /// Log lines behind a time, as `kubectl logs --timestamps` prints them.
     TimestampedLines,
+    /// Events behind something else on their line: a node, a pod, a syslog header.
+    PrefixedLines,
+    /// Events inside JSON of a shipper that has no format of its own here.
+    JsonEnvelope,
     /// Log text of Kubernetes components without audit events.
     KlogText,
     /// What `kubectl` wrote in place of objects.
@@ -106,6 +110,8 @@ impl Format {
             Self::Cri => "cri",
             Self::Journal => "journal",
             Self::TimestampedLines => "timestamped-lines",
+            Self::PrefixedLines => "prefixed-lines",
+            Self::JsonEnvelope => "json-envelope",
             Self::KlogText => "klog-text",
             Self::KubectlError => "kubectl-error",
             Self::ApiStatus => "api-status",

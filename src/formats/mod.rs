@@ -53,6 +53,7 @@ mod text_lines;
 mod units;
 mod vector;
 pub mod warnings;
+mod wrapped;
 pub mod yaml;
 
 /// A stretch of bytes that should be a record and could not be read.

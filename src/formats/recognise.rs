@@ -21,14 +21,23 @@ pub enum Shape {
 /// A byte order mark in front of UTF-8.
 pub const BOM: &[u8] = b"\xef\xbb\xbf";
 
+/// Whether text is meant as JSON. Logs have brackets too: `[pod/x/y] …`.
+pub(super) fn starts_json(text: &[u8]) -> bool {
+    match text {
+        [b'{', ..] => true,
+        [b'[', rest @ ..] => {
+            let word = ["true", "false", "null"].iter().any(|w| rest.starts_with(w.as_bytes()));
+            word || !rest.first().is_some_and(u8::is_ascii_alphabetic)
+        }
+        _ => false,
+    }
+}
+
 /// Told by the head of the decompressed file. `whole` says that the head is all of it.
 pub fn shape(head: &[u8], whole: bool) -> Shape {
     let head = head.strip_prefix(BOM).unwrap_or(head);
-    let Some(first) = head.iter().find(|b| !b.is_ascii_whitespace() && **b != 0) else { return Shape::Unknown };
-    match first {
-        b'{' | b'[' => json_shape(head, whole),
-        _ => text_shape(head),
-    }
+    let Some(start) = head.iter().position(|b| !b.is_ascii_whitespace() && *b != 0) else { return Shape::Unknown };
+    if starts_json(head.get(start..).unwrap_or_default()) { json_shape(head, whole) } else { text_shape(head) }
 }
 
 fn json_shape(head: &[u8], whole: bool) -> Shape {

@@ -72,6 +72,9 @@ pub(super) fn is_audit_stream(stream: Option<&str>) -> bool {
 
 /// Text of no known pattern: inside an envelope a component's log, unless it must be an event.
 fn other(opener: &mut Opener<'_>, text: &str, around: Around<'_>) {
+    if let Some((prefix, event)) = super::wrapped::prefixed(text) {
+        return super::wrapped::open_prefixed(opener, prefix, event, around);
+    }
     if around.depth > 0 && !around.expect_event && !looks_like_audit(text) {
         return opener.sink.skip(Skipped::Text, around.span());
     }

@@ -5,7 +5,7 @@ use super::blocks::Block;
 use super::documents::{Broken, Cutter, Piece};
 use super::join::{Joiner, Record};
 use super::open::{Around, Opener};
-use super::recognise::BOM;
+use super::recognise::{BOM, starts_json};
 use super::repair::repair;
 use super::sink::Span;
 use super::spot::Spot;
@@ -68,7 +68,7 @@ impl Opener<'_> {
     }
 
     fn trimmed(&mut self, bytes: &[u8], unit: Unit) -> bool {
-        let json = matches!(bytes.first(), Some(b'{' | b'['));
+        let json = starts_json(bytes);
         let Ok(text) = std::str::from_utf8(bytes) else {
             if !json {
                 self.reject_bytes(bytes, "invalid UTF-8", unit);
