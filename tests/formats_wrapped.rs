@@ -54,14 +54,29 @@ fn a_wrapping_of_no_format_hides_no_event() {
         ("syslog", each(&lines, |_, l| format!("Nov 24 00:41:02 cp-1 kube-apiserver[11]: {l}"))),
         ("syslog with version", each(&lines, |_, l| format!("<134>1 2026-11-24T00:41:02.025Z cp-1 x 11 - - {l}"))),
         ("aws logs tail", each(&lines, |_, l| format!("2026-11-24T00:41:02.025000+00:00 kube-apiserver-audit-3f {l}"))),
-        ("fluentd stdout", each(&lines, |_, l| format!("2026-11-24 00:41:02.025000000 +0000 kube.audit: {}", json!({"message": l})))),
+        (
+            "fluentd stdout",
+            each(&lines, |_, l| format!("2026-11-24 00:41:02.025000000 +0000 kube.audit: {}", json!({"message": l}))),
+        ),
         ("list of texts", Value::from(all.clone()).to_string()),
         ("pretty list of texts", serde_json::to_string_pretty(&all).unwrap()),
         ("items of a batch", each(&lines, |_, l| untyped(l))),
-        ("own key", each(&lines, |_, l| json!({"date": 1.5, "log_processed": value(l), "kubernetes": {"pod_name": "x"}}).to_string())),
+        (
+            "own key",
+            each(&lines, |_, l| {
+                json!({"date": 1.5, "log_processed": value(l), "kubernetes": {"pod_name": "x"}}).to_string()
+            }),
+        ),
         ("graylog", each(&lines, |_, l| json!({"version": "1.1", "host": "cp-1", "short_message": l}).to_string())),
-        ("a search service", json!({"data": lines.iter().map(|l| json!({"attributes": {"message": l}})).collect::<Vec<_>>()}).to_string()),
-        ("a query of Log Analytics", json!(lines.iter().map(|l| json!({"Category": "kube-audit", "log_s": l})).collect::<Vec<_>>()).to_string()),
+        (
+            "a search service",
+            json!({"data": lines.iter().map(|l| json!({"attributes": {"message": l}})).collect::<Vec<_>>()})
+                .to_string(),
+        ),
+        (
+            "a query of Log Analytics",
+            json!(lines.iter().map(|l| json!({"Category": "kube-audit", "log_s": l})).collect::<Vec<_>>()).to_string(),
+        ),
     ] {
         let found = read(text);
         assert_eq!(found.rejects().len() + found.skipped(), 0, "{what}: {:?}", found.rejects());
