@@ -1,56 +1,63 @@
-//! `coverage`: what the evidence can and cannot show: when the log runs, at which level each resource was logged, where
-//! all RBAC objects are known, what snapshots listed, and what is damaged or missing. Every "none" rests on this.
-
-use std::collections::{BTreeMap, BTreeSet};
+//! `coverage`: what the evidence can and cannot show: when the log runs and where it has gaps, at which level each
+//! resource was logged, where all RBAC objects are known, what snapshots listed, and what is damaged or missing. Every
+//! "none" rests on this. Most of it stands in the table `coverage`; known sets, lists and findings have tables of their own.
 
 use polars::prelude::*;
 
-use super::{Answer, AnswerColumn, AsOf, Value, Verdict, column, known, load};
+use super::{Answer, AnswerColumn, AsOf, Value, Verdict, column, known, load, wide};
 use crate::case::frame::Frame;
 use crate::case::{Case, CaseError};
-use crate::import::evidence;
-use crate::model::audit::MUTATING_VERBS;
 use crate::model::rbac::RbacKind;
-use crate::model::time::{Interval, Timestamp};
-use crate::tables::{events, findings, sightings, sources};
+use crate::model::time::Timestamp;
+use crate::tables::{self, findings, sightings};
 
-/// Findings that limit what can be concluded.
-const LIMITING: [&str; 5] =
-    ["not-collected", "list-not-whole", "rbac-changes-not-logged", "change-without-name", "bundle-damaged"];
+/// Findings that limit what can be concluded, besides those that are rows of the table.
+const LIMITING: [&str; 4] = ["list-not-whole", "rbac-changes-not-logged", "change-without-name", "bundle-damaged"];
 
 /// One row of the answer.
 #[derive(Default)]
 struct Row {
-    about: &'static str,
+    about: String,
+    severity: Option<String>,
     what: String,
     namespace: Option<String>,
     level: Option<String>,
     verbs: Vec<String>,
+    only_at_metadata: Vec<String>,
     from: Option<Timestamp>,
     to: Option<Timestamp>,
     events: Option<i64>,
     refused: Option<i64>,
     truncated: Option<i64>,
     basis: Option<String>,
+    sources: Vec<String>,
     details: String,
 }
 
 impl Row {
+    fn of(about: &str) -> Self {
+        Self { about: about.to_owned(), severity: Some("info".to_owned()), ..Self::default() }
+    }
+
     fn cells(self) -> Vec<Value> {
         let time = |t: Option<Timestamp>| t.map_or(Value::Null, Value::bound);
         let count = |n: Option<i64>| n.map_or(Value::Null, Value::Int);
+        let list = |l: Vec<String>| if l.is_empty() { Value::Null } else { Value::texts(l) };
         vec![
             self.about.into(),
+            Value::text(self.severity),
             self.what.into(),
             Value::text(self.namespace),
             Value::text(self.level),
-            if self.verbs.is_empty() { Value::Null } else { Value::texts(self.verbs) },
+            list(self.verbs),
+            list(self.only_at_metadata),
             time(self.from),
             time(self.to),
             count(self.events),
             count(self.refused),
             count(self.truncated),
             Value::text(self.basis),
+            list(self.sources),
             if self.details.is_empty() { Value::Null } else { self.details.into() },
         ]
     }
@@ -59,16 +66,19 @@ impl Row {
 fn columns() -> Vec<AnswerColumn> {
     vec![
         column("about"),
+        column("severity"),
         column("what"),
         column("namespace"),
         column("level"),
         column("verbs"),
+        wide("only_at_metadata"),
         column("from"),
         column("to"),
         column("events"),
         column("refused"),
         column("truncated"),
         column("basis"),
+        wide("sources"),
         column("details"),
     ]
 }
@@ -78,13 +88,13 @@ fn columns() -> Vec<AnswerColumn> {
 /// # Errors
 /// When a table cannot be read.
 pub fn answer(case: &Case, cluster: &str) -> Result<Answer, CaseError> {
-    let mut rows = log_rows(&evidence::log_stretches(case.table(&events::TABLE, Some(cluster))?)?);
-    let levels = level_rows(case, cluster)?;
-    let notes = notes(&rows, &levels);
-    rows.extend(levels);
+    let mut rows = table_rows(case, cluster)?;
+    let notes = notes(&rows);
+    let files = rows.iter().position(|r| r.about == "source").unwrap_or(rows.len());
+    let files = rows.split_off(files);
     rows.extend(set_rows(case, cluster)?);
     rows.extend(listing_rows(case, cluster)?);
-    rows.extend(source_rows(case, cluster)?);
+    rows.extend(files);
     rows.extend(finding_rows(case, cluster)?);
     Ok(Answer {
         question: Vec::new(),
@@ -97,116 +107,36 @@ pub fn answer(case: &Case, cluster: &str) -> Result<Answer, CaseError> {
     })
 }
 
-/// When the log runs, and the gaps in between.
-fn log_rows(stretches: &[Interval]) -> Vec<Row> {
-    let mut rows: Vec<Row> = Vec::new();
-    for (place, held) in stretches.iter().enumerate() {
-        if let Some(last) = place.checked_sub(1).and_then(|p| stretches.get(p)) {
-            rows.push(Row {
-                about: "log gap",
-                what: "audit log".to_owned(),
-                from: Some(last.to),
-                to: Some(held.from),
-                details: "no event: the log was off, or a part of it is missing".to_owned(),
-                ..Row::default()
-            });
-        }
-        let (from, to) = (Some(held.from), Some(held.to));
-        rows.push(Row { about: "log", what: "audit log".to_owned(), from, to, ..Row::default() });
-    }
-    rows
-}
-
-/// At which level each resource was logged.
-fn level_rows(case: &Case, cluster: &str) -> Result<Vec<Row>, CaseError> {
-    let at = || col("request_received_timestamp").fill_null(col("stage_timestamp"));
-    let keys = ["object_ref_api_group", "object_ref_resource", "object_ref_subresource", "level", "verb"];
-    let counted = |holds: Expr, name: &str| holds.fill_null(lit(false)).cast(DataType::Int64).sum().alias(name);
-    let lazy = case.table(&events::TABLE, Some(cluster))?.group_by(keys.map(col).as_slice()).agg([
-        len().cast(DataType::Int64).alias("events"),
-        at().min().alias("first"),
-        at().max().alias("last"),
-        counted(col("response_status_code").eq(lit(403)), "refused"),
-        counted(col("truncated"), "truncated"),
-    ]);
-    let frame = Frame::collect(lazy, "events")?;
-    let text = |name: &str| frame.text(name);
-    let [group, resource, sub, level, verb] =
-        [text(keys[0])?, text(keys[1])?, text(keys[2])?, text(keys[3])?, text(keys[4])?];
-    let (number, refused, truncated) = (frame.int("events")?, frame.int("refused")?, frame.int("truncated")?);
-    let (first, last) = (frame.time("first")?, frame.time("last")?);
-    let mut found: BTreeMap<(String, Option<String>), Level> = BTreeMap::new();
-    for row in 0..frame.height() {
-        let what = what(group.get(row), resource.get(row), sub.get(row));
-        let seen = found.entry((what, level.get(row).map(str::to_owned))).or_default();
-        seen.verbs.extend(verb.get(row).map(str::to_owned));
-        seen.first = first.get(row).into_iter().chain(seen.first).min();
-        seen.last = seen.last.max(last.get(row));
-        seen.events += number.get(row).unwrap_or_default();
-        seen.refused += refused.get(row).unwrap_or_default();
-        seen.truncated += truncated.get(row).unwrap_or_default();
-    }
-    Ok(with_details(found))
-}
-
-/// A resource at one level.
-#[derive(Default)]
-struct Level {
-    verbs: BTreeSet<String>,
-    first: Option<Timestamp>,
-    last: Option<Timestamp>,
-    events: i64,
-    refused: i64,
-    truncated: i64,
-}
-
-const URLS: &str = "URLs outside the API";
-
-fn what(group: Option<&str>, resource: Option<&str>, subresource: Option<&str>) -> String {
-    let Some(resource) = resource else { return URLS.to_owned() };
-    let path = subresource.map_or_else(|| resource.to_owned(), |s| format!("{resource}/{s}"));
-    group.filter(|g| !g.is_empty()).map_or_else(|| path.clone(), |g| format!("{path}.{g}"))
-}
-
-fn with_details(found: BTreeMap<(String, Option<String>), Level>) -> Vec<Row> {
-    let with_bodies: BTreeSet<String> = found
-        .keys()
-        .filter(|(_, level)| matches!(level.as_deref(), Some("Request" | "RequestResponse")))
-        .map(|(what, _)| what.clone())
-        .collect();
-    let rows = found.into_iter().map(|((what, level), seen)| {
-        let changes = what != URLS && seen.verbs.iter().any(|v| MUTATING_VERBS.contains(&v.as_str()));
-        let mut details = Vec::new();
-        match level.as_deref() {
-            Some("Metadata") if changes && !with_bodies.contains(&what) => {
-                details.push("only at Metadata: that it changed is known, not to what");
-            }
-            Some("Metadata") if changes => details.push("some changes at Metadata only: to what is not known"),
-            Some("Request") if changes => details.push("without responses: states follow from requests"),
-            None => details.push("the format does not say the level"),
-            _ => {}
-        }
-        if seen.refused == seen.events {
-            details.push("every request was refused (403)");
-        }
-        if seen.truncated > 0 {
-            details.push("bodies were removed for size");
-        }
-        Row {
-            about: "audit level",
-            what,
-            level,
-            verbs: seen.verbs.into_iter().collect(),
-            from: seen.first,
-            to: seen.last,
-            events: Some(seen.events),
-            refused: Some(seen.refused),
-            truncated: Some(seen.truncated),
-            details: details.join("; "),
-            ..Row::default()
-        }
+/// What the table says, in its order.
+fn table_rows(case: &Case, cluster: &str) -> Result<Vec<Row>, CaseError> {
+    let frame = Frame::collect(case.table(&tables::coverage::TABLE, Some(cluster))?, "coverage")?;
+    let names = ["about", "severity", "what", "namespace", "level", "details"];
+    let [about, severity, what, namespace, level, details] = names.map(|name| frame.text(name));
+    let (about, severity, what) = (about?, severity?, what?);
+    let (namespace, level, details) = (namespace?, level?, details?);
+    let (from, to) = (frame.time("time_from")?, frame.time("time_to")?);
+    let (events, refused, truncated) = (frame.int("events")?, frame.int("refused")?, frame.int("truncated")?);
+    let (verbs, only) = (frame.list("verbs")?, frame.list("only_at_metadata")?);
+    let sources = frame.list("sources")?;
+    let owned = |c: &StringChunked, row: usize| c.get(row).map(str::to_owned);
+    let rows = (0..frame.height()).map(|row| Row {
+        about: owned(about, row).unwrap_or_default(),
+        severity: owned(severity, row),
+        what: owned(what, row).unwrap_or_default(),
+        namespace: owned(namespace, row),
+        level: owned(level, row),
+        verbs: verbs.get(row).unwrap_or_default(),
+        only_at_metadata: only.get(row).unwrap_or_default(),
+        from: from.get(row),
+        to: to.get(row),
+        events: events.get(row),
+        refused: refused.get(row),
+        truncated: truncated.get(row),
+        basis: None,
+        sources: sources.get(row).unwrap_or_default(),
+        details: owned(details, row).unwrap_or_default(),
     });
-    rows.collect()
+    Ok(rows.collect())
 }
 
 /// Where all RBAC objects of a kind are known.
@@ -218,14 +148,13 @@ fn set_rows(case: &Case, cluster: &str) -> Result<Vec<Row>, CaseError> {
     let mut rows = Vec::new();
     for (kind, namespace) in scopes {
         rows.extend(known::stretches(&sets, kind, namespace).into_iter().map(|(held, basis)| Row {
-            about: "known set",
             what: format!("{kind}s"),
             namespace: namespace.map(str::to_owned),
             from: Some(held.from),
             to: Some(held.to),
             basis: Some(basis.as_str().to_owned()),
             details: "one that is not seen was not there".to_owned(),
-            ..Row::default()
+            ..Row::of("known set")
         }));
     }
     Ok(rows)
@@ -238,6 +167,7 @@ fn listing_rows(case: &Case, cluster: &str) -> Result<Vec<Row>, CaseError> {
     let frame = Frame::collect(lazy, "listings")?;
     let (group, kind, namespace) = (frame.text("api_group")?, frame.text("kind")?, frame.text("namespace")?);
     let (from, to) = (frame.time("observed_from")?, frame.time("observed_to")?);
+    let source = frame.text("source_id")?;
     let (whole, supposed, items) = (frame.flag("whole")?, frame.flag("supposed")?, frame.int("items")?);
     let rows = (0..frame.height()).map(|row| {
         let said = match (whole.get(row), supposed.get(row)) {
@@ -247,48 +177,16 @@ fn listing_rows(case: &Case, cluster: &str) -> Result<Vec<Row>, CaseError> {
         };
         let kind = kind.get(row).unwrap_or_default();
         Row {
-            about: "listed",
             what: group.get(row).filter(|g| !g.is_empty()).map_or_else(|| kind.to_owned(), |g| format!("{kind}.{g}")),
             namespace: namespace.get(row).map(str::to_owned),
             from: from.get(row),
             to: to.get(row),
+            sources: source.get(row).map(str::to_owned).into_iter().collect(),
             details: format!("{} objects; {said}", items.get(row).unwrap_or_default()),
-            ..Row::default()
+            ..Row::of("listed")
         }
     });
     Ok(rows.collect())
-}
-
-/// Evidence files that show signs of incompleteness, or of a format that cannot carry everything.
-fn source_rows(case: &Case, cluster: &str) -> Result<Vec<Row>, CaseError> {
-    let lazy = case.table(&sources::TABLE, Some(cluster))?.sort(["path", "source_id"], SortMultipleOptions::default());
-    let frame = Frame::collect(lazy, "sources")?;
-    let (path, rejects) = (frame.text("path")?, frame.int("rejects")?);
-    let (warnings, absent) = (frame.list("warnings")?, frame.list("absent_fields")?);
-    let (first, last) = (frame.time("first_time")?, frame.time("last_time")?);
-    let mut rows = Vec::new();
-    for row in 0..frame.height() {
-        let mut details = warnings.get(row).unwrap_or_default();
-        let absent = absent.get(row).unwrap_or_default();
-        if !absent.is_empty() {
-            details.push(format!("its format cannot carry {}", absent.join(", ")));
-        }
-        match rejects.get(row).unwrap_or_default() {
-            0 => {}
-            n => details.push(format!("{n} records could not be read: see table `rejects`")),
-        }
-        if !details.is_empty() {
-            rows.push(Row {
-                about: "source",
-                what: path.get(row).unwrap_or_default().to_owned(),
-                from: first.get(row),
-                to: last.get(row),
-                details: details.join("; "),
-                ..Row::default()
-            });
-        }
-    }
-    Ok(rows)
 }
 
 /// Findings that limit what can be concluded.
@@ -296,70 +194,36 @@ fn finding_rows(case: &Case, cluster: &str) -> Result<Vec<Row>, CaseError> {
     let limiting = Series::new("codes".into(), LIMITING);
     let lazy = case.table(&findings::TABLE, Some(cluster))?.filter(col("code").is_in(lit(limiting)));
     let frame = Frame::collect(lazy.sort(["code", "at", "message"], SortMultipleOptions::default()), "findings")?;
+    let severity = frame.text("severity")?;
     let (code, message, at) = (frame.text("code")?, frame.text("message")?, frame.time("at")?);
     let rows = (0..frame.height()).map(|row| Row {
-        about: "finding",
+        severity: severity.get(row).map(str::to_owned),
         what: code.get(row).unwrap_or_default().to_owned(),
         from: at.get(row),
         details: message.get(row).unwrap_or_default().to_owned(),
-        ..Row::default()
+        ..Row::of("finding")
     });
     Ok(rows.collect())
 }
 
-fn notes(log: &[Row], levels: &[Row]) -> Vec<String> {
+fn notes(rows: &[Row]) -> Vec<String> {
+    let of = |about: &'static str| rows.iter().filter(move |r| r.about == about);
     let mut notes = Vec::new();
-    match (log.iter().filter(|r| r.about == "log gap").count(), log.is_empty()) {
-        (_, true) => notes.push("the case holds no audit event: only snapshots speak".to_owned()),
+    match (of("log gap").count(), of("log").count()) {
+        (_, 0) => notes.push("the case holds no audit event: only snapshots speak".to_owned()),
         (0, _) => {}
         (gaps, _) => notes.push(format!("the log has {gaps} gaps: what happened in them is not known")),
     }
+    let told = [
+        ("rotation gap", "a rotated log has holes: what happened in them is not known"),
+        ("server silent", "an API server is silent while others log: its requests may be missing"),
+        ("refused", "a collector was refused some resources: they are not in the evidence"),
+    ];
+    notes.extend(told.iter().filter(|(about, _)| of(about).next().is_some()).map(|(_, note)| (*note).to_owned()));
     let blind: Vec<&str> =
-        levels.iter().filter(|r| r.details.starts_with("only at Metadata")).map(|r| r.what.as_str()).collect();
+        of("audit level").filter(|r| r.details.starts_with("only at Metadata")).map(|r| r.what.as_str()).collect();
     if !blind.is_empty() {
         notes.push(format!("changed, but only logged at Metadata: {}", blind.join(", ")));
     }
     notes
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn gaps_lie_between_stretches() {
-        let t = Timestamp::from_micros;
-        let rows = log_rows(&[Interval::new(t(0), t(5)), Interval::new(t(9), t(12))]);
-        let told: Vec<_> =
-            rows.iter().map(|r| (r.about, r.from.unwrap().as_micros(), r.to.unwrap().as_micros())).collect();
-        assert_eq!(told, [("log", 0, 5), ("log gap", 5, 9), ("log", 9, 12)]);
-        assert!(log_rows(&[]).is_empty());
-    }
-
-    #[test]
-    fn a_resource_that_only_metadata_shows_is_called_so() {
-        let level = |verbs: &[&str]| Level {
-            verbs: verbs.iter().map(|v| (*v).to_owned()).collect(),
-            events: 1,
-            ..Level::default()
-        };
-        let at = |what: &str, l: &str| (what.to_owned(), Some(l.to_owned()));
-        let rows = with_details(BTreeMap::from([
-            (at("secrets", "Metadata"), level(&["get", "patch"])),
-            (at("pods", "Metadata"), level(&["list"])),
-            (at("roles", "Metadata"), level(&["update"])),
-            (at("roles", "RequestResponse"), level(&["update"])),
-        ]));
-        let told: Vec<_> = rows.iter().map(|r| (r.what.as_str(), r.details.as_str())).collect();
-        assert_eq!(
-            told,
-            [
-                ("pods", ""),
-                ("roles", "some changes at Metadata only: to what is not known"),
-                ("roles", ""),
-                ("secrets", "only at Metadata: that it changed is known, not to what"),
-            ]
-        );
-    }
 }

@@ -10,7 +10,7 @@ use crate::case::{Case, CaseError};
 use crate::import::ImportError;
 use crate::import::discover::{Input, discover};
 use crate::import::read_source::{MEMBER, read_stretch, sha256_of};
-use crate::tables::{events, rejects, sightings, sources};
+use crate::tables::{events, identities, rejects, sightings, sources};
 
 /// Where a record lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,6 +87,10 @@ pub fn locate(case: &Case, wanted: &str) -> Result<Vec<Location>, CaseError> {
             let here = col("source_id").eq(lit(source)).and(col("line").eq(lit(line)));
             found.extend(places(case.table(table, None)?.filter(here), table.name)?);
         }
+        // Those of the config map lie in a record that one of the tables before has.
+        let here = col("source_id").eq(lit(source)).and(col("line").eq(lit(line)));
+        let logged = here.and(col("origin").eq(lit(crate::import::identities::LOG)));
+        found.extend(places(case.table(&identities::TABLE, None)?.filter(logged), identities::TABLE.name)?);
     }
     let mut locations = Vec::new();
     for (source_id, offset, line, length) in found {

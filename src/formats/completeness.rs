@@ -4,13 +4,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::format::Format;
+use super::refusals::Refusal;
 use super::sink::{Fact, Page};
 use super::warnings;
 use crate::model::time::Timestamp;
 
 /// Entries of `logcli` output that mean its limit was reached: its default, and those in common use.
 const LOGCLI_LIMITS: [u64; 4] = [30, 100, 1000, 5000];
+
+/// Different refusals of one source that are kept.
+const REFUSALS: usize = 10_000;
 
 /// Facts of one source; parts of it read side by side are merged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,6 +31,10 @@ pub struct SourceFacts {
     pub categories: BTreeSet<String>,
     /// Signs of incompleteness met in its records.
     pub warnings: BTreeSet<&'static str>,
+    /// What its collector was refused.
+    pub refused: BTreeSet<Refusal>,
+    /// Files that a must-gather listing names and that are not there: its lines.
+    pub listed: BTreeSet<String>,
     /// Pages of results, but those of one row.
     pages: Vec<Page>,
     /// Splunk: rows, and whether the last one is among them.
@@ -48,6 +58,11 @@ impl SourceFacts {
             Fact::Cluster(name) => add(&mut self.clusters, name),
             Fact::Account(name) => add(&mut self.accounts, name),
             Fact::Category(name) => add(&mut self.categories, name),
+            Fact::Refused(refusal) => {
+                if self.refused.len() < REFUSALS {
+                    self.refused.insert(refusal.clone());
+                }
+            }
             Fact::Page(page) => match page.format {
                 Format::Splunk => self.splunk = (self.splunk.0 + 1, self.splunk.1 || !page.more),
                 Format::Loki => self.logcli += page.rows,
@@ -68,6 +83,8 @@ impl SourceFacts {
         self.accounts.extend(other.accounts);
         self.categories.extend(other.categories);
         self.warnings.extend(other.warnings);
+        self.refused.extend(other.refused);
+        self.listed.extend(other.listed);
         self.pages.extend(other.pages);
         self.splunk = (self.splunk.0 + other.splunk.0, self.splunk.1 || other.splunk.1);
         self.logcli += other.logcli;
@@ -81,13 +98,59 @@ impl SourceFacts {
 
     /// Columns that no format of the source carries.
     pub fn absent_fields(&self) -> Vec<String> {
-        let mut formats = self.formats.iter().filter(|f| **f != Format::KlogText).map(|f| f.absent_fields());
+        let mut formats = self.formats.iter().filter(|f| !f.is_without_events()).map(|f| f.absent_fields());
         let Some(first) = formats.next() else { return Vec::new() };
         let rest: Vec<_> = formats.collect();
         let absent = first.iter().filter(|name| rest.iter().all(|f| f.contains(name)));
         let mut absent: Vec<String> = absent.map(|s| (*s).to_owned()).collect();
         absent.sort();
         absent
+    }
+
+    /// What later imports need of it to tell whether something is missing, as JSON objects: pages,
+    /// totals, categories, refusals, and the signs its own records gave.
+    pub fn to_items(&self) -> Vec<String> {
+        let item = |i: &Item| serde_json::to_string(i).unwrap_or_default();
+        let mut items: Vec<String> = self.categories.iter().map(|c| item(&Item::Category(c.clone()))).collect();
+        items.extend(self.pages.iter().map(|p| item(&Item::Page(*p))));
+        if self.splunk.0 > 0 {
+            items.push(item(&Item::SplunkRows { rows: self.splunk.0, last: self.splunk.1 }));
+        }
+        if self.logcli > 0 {
+            items.push(item(&Item::LogcliRows(self.logcli)));
+        }
+        items.extend(CROSS.iter().filter(|c| self.warnings.contains(**c)).map(|c| item(&Item::Sign((*c).to_owned()))));
+        items.extend(self.listed.iter().map(|l| item(&Item::Listed(l.clone()))));
+        items.extend(self.refused.iter().map(|r| item(&Item::Refused(r.clone()))));
+        items
+    }
+
+    /// Facts of a source of an earlier import: what [`SourceFacts::to_items`] kept, and its format's name.
+    pub fn of_items(items: &[String], format: &str) -> Self {
+        let mut facts = Self::default();
+        for known in [Format::AksDiagnostics, Format::GkeCloudLogging] {
+            if format.split('+').any(|name| name == known.name()) {
+                facts.formats.insert(known);
+            }
+        }
+        for item in items.iter().filter_map(|i| serde_json::from_str::<Item>(i).ok()) {
+            match item {
+                Item::Category(name) => {
+                    facts.categories.insert(name);
+                }
+                Item::Page(page) => facts.pages.push(page),
+                Item::SplunkRows { rows, last } => facts.splunk = (rows, last),
+                Item::LogcliRows(rows) => facts.logcli = rows,
+                Item::Sign(code) => facts.warnings.extend(CROSS.iter().filter(|c| **c == code)),
+                Item::Listed(line) => {
+                    facts.listed.insert(line);
+                }
+                Item::Refused(refusal) => {
+                    facts.refused.insert(refusal);
+                }
+            }
+        }
+        facts
     }
 
     fn has_reads(&self) -> bool {
@@ -97,6 +160,34 @@ impl SourceFacts {
     fn lacks_reads(&self) -> bool {
         !self.has_reads() && self.categories.iter().any(|c| matches!(c.as_str(), "kube-audit-admin" | "activity"))
     }
+}
+
+/// Warnings that other sources may answer.
+pub const CROSS: [&str; 4] = [
+    warnings::NEXT_TOKEN_LEFT,
+    warnings::RESULT_LIMIT,
+    warnings::CATEGORY_WITHOUT_READS,
+    warnings::LISTED_FILE_MISSING,
+];
+
+/// One of the facts that are kept between imports.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Item {
+    /// A log category was met.
+    Category(String),
+    /// A page of a result.
+    Page(Page),
+    /// Rows of Splunk, and whether the last one is among them.
+    SplunkRows { rows: u64, last: bool },
+    /// Rows of `logcli`.
+    LogcliRows(u64),
+    /// A sign its own records gave.
+    Sign(String),
+    /// A file that a listing names and that is not there.
+    Listed(String),
+    /// A collector's request gave no objects.
+    Refused(Refusal),
 }
 
 /// The warnings of each source, given all that were collected. `set` tells sources that belong together:
@@ -210,6 +301,24 @@ mod tests {
         // One page cannot answer two.
         let also = page(true, 0, 10);
         assert_eq!(left(&[("x", &a), ("x", &also), ("x", &c)]).iter().filter(|l| **l).count(), 1);
+    }
+
+    #[test]
+    fn what_later_imports_need_survives_in_words() {
+        let mut all = page(true, 0, 10);
+        all.merge(page(false, 10, 20));
+        all.fact(Fact::Category("kube-audit-admin"));
+        all.fact(Fact::Format(Format::AksDiagnostics));
+        all.fact(Fact::Page(Page { more: true, ..Page::of(Format::Splunk) }));
+        all.fact(Fact::Page(Page { rows: 30, ..Page::of(Format::Loki) }));
+        all.listed.insert("m0 audit.log".to_owned());
+        all.warn(warnings::RESULT_LIMIT);
+        all.warn(warnings::REJECTED_LINE);
+        let again = SourceFacts::of_items(&all.to_items(), "aks-diagnostics+native-jsonl");
+        // Warnings that nothing can answer stand in `sources` already.
+        all.warnings.remove(warnings::REJECTED_LINE);
+        assert_eq!(again, all);
+        assert_eq!(SourceFacts::of_items(&["x".to_owned(), "{}".to_owned()], ""), SourceFacts::default());
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! it would in a native log.
 
 /// A recognised format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Format {
     /// Events of `audit.k8s.io/v1`, one JSON object each.
     Native,
@@ -67,8 +67,16 @@ pub enum Format {
     Journal,
     /// Log lines behind a time, as `kubectl logs --timestamps` prints them.
     TimestampedLines,
+    /// Events behind something else on their line: a node, a pod, a syslog header.
+    PrefixedLines,
+    /// Events inside JSON of a shipper that has no format of its own here.
+    JsonEnvelope,
     /// Log text of Kubernetes components without audit events.
     KlogText,
+    /// What `kubectl` wrote in place of objects.
+    KubectlError,
+    /// What an API server answered in place of objects.
+    ApiStatus,
 }
 
 impl Format {
@@ -102,8 +110,17 @@ impl Format {
             Self::Cri => "cri",
             Self::Journal => "journal",
             Self::TimestampedLines => "timestamped-lines",
+            Self::PrefixedLines => "prefixed-lines",
+            Self::JsonEnvelope => "json-envelope",
             Self::KlogText => "klog-text",
+            Self::KubectlError => "kubectl-error",
+            Self::ApiStatus => "api-status",
         }
+    }
+
+    /// Whether it never holds audit events.
+    pub const fn is_without_events(self) -> bool {
+        matches!(self, Self::KlogText | Self::KubectlError | Self::ApiStatus)
     }
 
     /// Columns of `events` that the format cannot carry.

@@ -3,7 +3,8 @@
 use super::fields::Fields;
 use super::open::{Around, Doc, Opener};
 use super::{
-    aks, cloudwatch, elasticsearch, event_list, fluent_bit, gke, journal, log_analytics, loki, rancher, splunk, vector,
+    aks, cloudwatch, elasticsearch, event_list, fluent_bit, gke, journal, log_analytics, loki, rancher, refusals,
+    splunk, vector,
 };
 
 /// Opens a document of one format.
@@ -33,6 +34,7 @@ const FORMATS: &[(Recognises, Open)] = &[
     (fluent_bit::recognises, fluent_bit::open),
     (vector::recognises, vector::open),
     (rancher::recognises, rancher::open),
+    (refusals::recognises, refusals::open),
 ];
 
 /// How a document with these keys is opened; `None` when it is no known envelope.

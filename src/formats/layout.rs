@@ -97,14 +97,18 @@ pub fn missing_listed_files<'l>(listing: &'l str, path: &str, paths: &[&str]) ->
             p.strip_prefix(wanted.as_str()).is_some_and(|rest| rest.is_empty() || rest == ".gz")
         })
     };
-    listing
-        .lines()
-        .filter(|line| {
-            let Some((node, file)) = line.trim().split_once(' ') else { return false };
-            let log = file.strip_suffix(".gz").unwrap_or(file);
-            log.starts_with("audit") && log.ends_with(".log") && !present(node, file)
-        })
+    audit_lines(listing)
+        .filter(|line| line.trim().split_once(' ').is_some_and(|(node, file)| !present(node, file)))
         .collect()
+}
+
+/// The lines of a must-gather listing that name a log file.
+pub fn audit_lines(listing: &str) -> impl Iterator<Item = &str> {
+    listing.lines().filter(|line| {
+        let Some((_, file)) = line.trim().split_once(' ') else { return false };
+        let log = file.strip_suffix(".gz").unwrap_or(file);
+        log.starts_with("audit") && log.ends_with(".log")
+    })
 }
 
 /// How the path of a must-gather listing ends.

@@ -40,10 +40,12 @@ pub mod objects;
 mod open;
 mod rancher;
 pub mod recognise;
+pub mod refusals;
 mod repair;
 mod salvage;
 pub mod sink;
 pub mod source;
+mod spanning;
 mod splunk;
 mod spot;
 mod tar_reader;
@@ -51,6 +53,7 @@ mod text_lines;
 mod units;
 mod vector;
 pub mod warnings;
+mod wrapped;
 pub mod yaml;
 
 /// A stretch of bytes that should be a record and could not be read.

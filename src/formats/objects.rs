@@ -57,6 +57,13 @@ pub struct Contents {
     pub skipped: u64,
 }
 
+impl Contents {
+    /// Whether it is a list that holds nothing and does not say of what.
+    pub fn is_empty(&self) -> bool {
+        self.objects.is_empty() && self.lists.is_empty() && self.broken.is_empty() && self.skipped == 0
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Head<'a> {

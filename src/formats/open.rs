@@ -15,7 +15,7 @@ use crate::model::audit::AuditEvent;
 use crate::model::event_times::EventTimes;
 
 /// How deep envelopes may lie in each other.
-const MAX_DEPTH: u8 = 5;
+pub(super) const MAX_DEPTH: u8 = 5;
 /// How the API server starts an event.
 const NATIVE_START: &str = "{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/";
 /// What Azure puts in place of a body that is too big.
@@ -97,7 +97,7 @@ impl Opener<'_> {
                 self.reject(text, &format!("envelopes deeper than {MAX_DEPTH}"), around, warnings::REJECTED_LINE)
             }
             None => self.sink.skip(Skipped::Text, around.span()),
-            Some(b'{' | b'[') => self.inner_json(text, around),
+            Some(_) if super::recognise::starts_json(text.as_bytes()) => self.inner_json(text, around),
             Some(_) => text_lines::open(self, text, around),
         }
     }
@@ -174,17 +174,23 @@ impl Opener<'_> {
 
     /// An object of no known format. One with an audit ID was an audit event before it was damaged.
     fn other_object(&mut self, doc: &Doc<'_>, around: Around<'_>) {
+        if super::wrapped::is_untyped(&doc.fields) {
+            return super::wrapped::untyped(self, doc.text, around);
+        }
         if doc.fields.has("auditID") || doc.fields.has("requestURI") && doc.fields.has("stage") {
             let [kind, version] =
                 ["kind", "apiVersion"].map(|k| doc.fields.text(k).map(|t| t.to_string()).unwrap_or_default());
             let why = format!("expected an audit event, found kind `{kind}` of `{version}`");
             return self.reject(doc.text, &why, around, warnings::REJECTED_LINE);
         }
+        if super::wrapped::in_object(self, doc, around) {
+            return;
+        }
         self.other_json(doc.text, around);
     }
 
     /// JSON of no known format: at the top level objects may be in it, inside an envelope it is skipped.
-    fn other_json(&mut self, text: &str, around: Around<'_>) {
+    pub(super) fn other_json(&mut self, text: &str, around: Around<'_>) {
         let span = around.span();
         if around.depth > 0 {
             if around.expect_event || text_lines::looks_like_audit(text) {
@@ -209,6 +215,9 @@ impl Opener<'_> {
             return Ok(());
         }
         if !elements.iter().any(|e| e.get().starts_with(['{', '['])) {
+            if super::wrapped::in_list(self, text, &elements, around) {
+                return Ok(());
+            }
             self.other_json(text, around);
             return Ok(());
         }

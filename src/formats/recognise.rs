@@ -1,6 +1,6 @@
 //! Tells what kind of file lies before us from its first bytes.
 
-use super::{csv_source, text_lines};
+use super::{csv_source, refusals, text_lines};
 use crate::model::resource;
 
 /// How a file is to be cut.
@@ -21,14 +21,23 @@ pub enum Shape {
 /// A byte order mark in front of UTF-8.
 pub const BOM: &[u8] = b"\xef\xbb\xbf";
 
+/// Whether text is meant as JSON. Logs have brackets too: `[pod/x/y] …`.
+pub(super) fn starts_json(text: &[u8]) -> bool {
+    match text {
+        [b'{', ..] => true,
+        [b'[', rest @ ..] => {
+            let word = ["true", "false", "null"].iter().any(|w| rest.starts_with(w.as_bytes()));
+            word || !rest.first().is_some_and(u8::is_ascii_alphabetic)
+        }
+        _ => false,
+    }
+}
+
 /// Told by the head of the decompressed file. `whole` says that the head is all of it.
 pub fn shape(head: &[u8], whole: bool) -> Shape {
     let head = head.strip_prefix(BOM).unwrap_or(head);
-    let Some(first) = head.iter().find(|b| !b.is_ascii_whitespace() && **b != 0) else { return Shape::Unknown };
-    match first {
-        b'{' | b'[' => json_shape(head, whole),
-        _ => text_shape(head),
-    }
+    let Some(start) = head.iter().position(|b| !b.is_ascii_whitespace() && *b != 0) else { return Shape::Unknown };
+    if starts_json(head.get(start..).unwrap_or_default()) { json_shape(head, whole) } else { text_shape(head) }
 }
 
 fn json_shape(head: &[u8], whole: bool) -> Shape {
@@ -70,6 +79,8 @@ pub enum Cut {
     ApiResources,
     /// A must-gather listing of log files.
     Listing,
+    /// What `kubectl` wrote to its error output.
+    Messages,
     /// The permission check that an export to S3 writes first. It holds no record.
     ExportMarker,
     /// Nothing known.
@@ -91,6 +102,8 @@ pub fn cut(head: &[u8], whole: bool) -> Cut {
     let head = head.strip_prefix(BOM).unwrap_or(head);
     if whole && head.trim_ascii() == b"Permission Check Successful" {
         Cut::ExportMarker
+    } else if refusals::begins(head) {
+        Cut::Messages
     } else if csv_source::recognises(head) {
         Cut::Csv
     } else if head.split(|b| *b == b'\n').take(LINES).any(text_lines::is_log_line) {
@@ -130,6 +143,8 @@ mod tests {
             ("\u{feff}TenantId,AuditId,RequestUri,ObjectRef\n", Cut::Csv),
             ("\"_time\",\"_raw\"\n", Cut::Csv),
             ("Permission Check Successful\n", Cut::ExportMarker),
+            ("\nError from server (Forbidden): roles is forbidden\n", Cut::Messages),
+            ("Dear all,\nError from server (Forbidden): roles is forbidden\n", Cut::Unknown),
             ("Dear all,\n", Cut::Unknown),
             ("a,b\n1,2\n", Cut::Unknown),
             ("2026-11-24 00:50:01.120 +0000 UTC m=+0.081\n", Cut::Unknown),

@@ -4,6 +4,7 @@
 use super::Reject;
 use super::authenticator::AuthenticatorRecord;
 use super::format::Format;
+use super::refusals::Refusal;
 use crate::model::audit::AuditEvent;
 use crate::model::event_times::EventTimes;
 use crate::model::time::Timestamp;
@@ -87,7 +88,7 @@ pub enum Skipped {
 }
 
 /// One page of a paged result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Page {
     /// The format of the result.
     pub format: Format,
@@ -123,6 +124,8 @@ pub enum Fact<'r> {
     Category(&'r str),
     /// A page of a paged result.
     Page(Page),
+    /// A collector's request gave no objects.
+    Refused(&'r Refusal),
 }
 
 /// Receives what is read.

@@ -4,6 +4,7 @@
 //! [`open_batch`] may run on many: it depends on the batch alone. A source of plain lines costs nothing
 //! but the cutting; only documents and CSV are held in memory whole.
 
+use std::collections::VecDeque;
 use std::io::{self, Read};
 
 use super::blocks::{Block, BlockReader, Piece};
@@ -16,6 +17,7 @@ use super::limits::{Budget, LimitExceeded};
 use super::open::Opener;
 use super::recognise::{Cut, cut};
 use super::sink::{Fact, Sink};
+use super::spanning::{Part, Spanning};
 use super::{Reject, warnings};
 
 /// Bytes looked at to recognise a file.
@@ -32,6 +34,8 @@ pub enum Batch {
     Records(Vec<Record>),
     /// JSON documents: the whole source.
     Documents(Vec<u8>),
+    /// JSON documents that span lines, in a source of lines.
+    Spanning(Block),
     /// A CSV file: the whole source.
     Csv(Vec<u8>),
     /// YAML documents: the whole source. Not opened here, see [`super::yaml`].
@@ -40,6 +44,8 @@ pub enum Batch {
     ApiResources(Vec<u8>),
     /// A must-gather listing. Not opened here, see [`super::layout::missing_listed_files`].
     Listing(Vec<u8>),
+    /// What `kubectl` wrote to its error output: the whole source.
+    Messages(Vec<u8>),
     /// The marker of an export to S3.
     ExportMarker,
     /// Reading ended early: the sign for `sources.warnings`, and a reject unless a cut record is one already.
@@ -63,10 +69,33 @@ pub struct Source<'r> {
 }
 
 enum State<'r> {
-    Lines { reader: Box<BlockReader<Box<dyn Read + Send + 'r>>>, joiner: Box<Joiner>, tail: Option<bool> },
+    Lines {
+        reader: Box<BlockReader<Box<dyn Read + Send + 'r>>>,
+        spanning: Spanning,
+        joiner: Box<Joiner>,
+        tail: Option<bool>,
+        /// Batches that are ready.
+        ready: VecDeque<Batch>,
+    },
     Whole(Box<dyn Read + Send + 'r>),
-    Failed { code: String, reject: Option<Reject> },
+    /// One more batch, and what comes behind it.
+    Last(Batch, Box<State<'r>>),
+    Failed {
+        code: String,
+        reject: Option<Reject>,
+    },
     Done,
+}
+
+/// What becomes of a part: lines may have to be put together.
+fn batch_of(part: Part, joiner: &mut Joiner) -> Batch {
+    match part {
+        Part::Documents(block) => Batch::Spanning(block),
+        Part::Lines(block) => match joiner.push(&block) {
+            None => Batch::Lines(block),
+            Some(records) => Batch::Records(records),
+        },
+    }
 }
 
 impl<'r> Source<'r> {
@@ -82,9 +111,13 @@ impl<'r> Source<'r> {
         }
         let stream: Box<dyn Read + Send + 'r> = Box::new(io::Cursor::new(head).chain(Failing(failure)).chain(reader));
         let state = match cut {
-            Cut::Lines => {
-                State::Lines { reader: Box::new(BlockReader::new(stream, BLOCK)), joiner: Box::default(), tail: None }
-            }
+            Cut::Lines => State::Lines {
+                reader: Box::new(BlockReader::new(stream, BLOCK)),
+                spanning: Spanning::new(budget.limits().buffered),
+                joiner: Box::default(),
+                tail: None,
+                ready: VecDeque::new(),
+            },
             Cut::Unknown => State::Whole(Box::new(stream)),
             _ => State::Whole(stream),
         };
@@ -101,6 +134,11 @@ impl<'r> Source<'r> {
         match &mut self.state {
             State::Lines { .. } => self.next_lines(),
             State::Whole(_) => self.read_whole(),
+            State::Last(..) => {
+                let State::Last(batch, behind) = std::mem::replace(&mut self.state, State::Done) else { return None };
+                self.state = *behind;
+                Some(batch)
+            }
             State::Failed { .. } => {
                 let State::Failed { code, reject } = std::mem::replace(&mut self.state, State::Done) else {
                     return None;
@@ -112,27 +150,37 @@ impl<'r> Source<'r> {
     }
 
     fn next_lines(&mut self) -> Option<Batch> {
-        let State::Lines { reader, joiner, tail } = &mut self.state else { return None };
-        match reader.next_piece() {
-            Some(Piece::Lines(block)) => {
-                *tail = unended_tail(&block);
-                Some(match joiner.push(&block) {
-                    None => Batch::Lines(block),
-                    Some(records) => Batch::Records(records),
-                })
+        let State::Lines { reader, spanning, joiner, tail, ready } = &mut self.state else { return None };
+        loop {
+            if let Some(batch) = ready.pop_front() {
+                return Some(batch);
             }
-            Some(Piece::TooLong(reject)) => Some(Batch::TooLong(reject)),
-            None => {
-                let rest = joiner.finish();
-                let cut_record = *tail == Some(false);
-                let (failure, (offset, line)) = (reader.take_failure(), reader.position());
-                self.state = match failure {
-                    Some(e) => self.failed(&e, offset, line, cut_record),
-                    None => State::Done,
-                };
-                if rest.is_empty() { self.next_batch() } else { Some(Batch::Records(rest)) }
+            match reader.next_piece() {
+                Some(Piece::Lines(block)) => {
+                    *tail = unended_tail(&block);
+                    ready.extend(spanning.push(block).into_iter().map(|part| batch_of(part, joiner)));
+                }
+                Some(Piece::TooLong(reject)) => {
+                    ready.extend(spanning.finish().map(|part| batch_of(part, joiner)));
+                    ready.push_back(Batch::TooLong(reject));
+                }
+                None => break,
             }
         }
+        let unended = spanning.finish().map(|part| batch_of(part, joiner));
+        let rest = Some(joiner.finish()).filter(|rest| !rest.is_empty()).map(Batch::Records);
+        let mut last: VecDeque<Batch> = unended.into_iter().chain(rest).collect();
+        let cut_record = *tail == Some(false);
+        let (failure, (offset, line)) = (reader.take_failure(), reader.position());
+        self.state = match failure {
+            Some(e) => self.failed(&e, offset, line, cut_record),
+            None => State::Done,
+        };
+        let first = last.pop_front();
+        if let Some(second) = last.pop_front() {
+            self.state = State::Last(second, Box::new(std::mem::replace(&mut self.state, State::Done)));
+        }
+        first.or_else(|| self.next_batch())
     }
 
     fn read_whole(&mut self) -> Option<Batch> {
@@ -158,6 +206,7 @@ impl<'r> Source<'r> {
             Cut::Yaml => Batch::Yaml(bytes),
             Cut::ApiResources => Batch::ApiResources(bytes),
             Cut::Listing => Batch::Listing(bytes),
+            Cut::Messages => Batch::Messages(bytes),
             _ => Batch::Documents(bytes),
         })
     }
@@ -212,13 +261,13 @@ pub fn open_batch(batch: &Batch, ctx: &Context, sink: &mut dyn Sink) {
         Batch::Lines(block) => opener.block(block),
         Batch::Records(records) => opener.records(records),
         Batch::Documents(bytes) => {
-            let (start, skip) = match bytes.strip_prefix(super::recognise::BOM) {
-                Some(rest) => (rest, super::recognise::BOM.len()),
-                None => (bytes.as_slice(), 0),
-            };
-            opener.documents(start, skip as u64, 1, bytes.ends_with(b"\n"));
+            opener.documents(bytes, 0, 1, bytes.ends_with(b"\n"));
+        }
+        Batch::Spanning(block) => {
+            opener.documents(&block.bytes, block.offset, block.first_line, block.bytes.ends_with(b"\n"));
         }
         Batch::Csv(bytes) => opener.csv(bytes),
+        Batch::Messages(bytes) => super::refusals::open_file(&mut opener, bytes),
         Batch::ExportMarker => {
             opener.sink.fact(Fact::Format(Format::CloudwatchS3Export));
         }

@@ -3,7 +3,7 @@
 use super::format::Format;
 use super::open::{Around, Opener};
 use super::sink::Skipped;
-use super::{authenticator, cri, fluentd, legacy_text, warnings};
+use super::{authenticator, cri, fluentd, legacy_text, refusals, warnings};
 use crate::model::time::Timestamp;
 
 /// Opens text that does not start with `{` or `[`.
@@ -25,6 +25,9 @@ pub(super) fn open(opener: &mut Opener<'_>, text: &str, around: Around<'_>) {
     }
     if is_klog(text) {
         return opener.sink.skip(Skipped::Text, around.span());
+    }
+    if around.depth == 0 && refusals::of_line(text).is_some() {
+        return refusals::message(opener, text, around.span());
     }
     other(opener, text, around);
 }
@@ -69,6 +72,9 @@ pub(super) fn is_audit_stream(stream: Option<&str>) -> bool {
 
 /// Text of no known pattern: inside an envelope a component's log, unless it must be an event.
 fn other(opener: &mut Opener<'_>, text: &str, around: Around<'_>) {
+    if let Some((prefix, event)) = super::wrapped::prefixed(text) {
+        return super::wrapped::open_prefixed(opener, prefix, event, around);
+    }
     if around.depth > 0 && !around.expect_event && !looks_like_audit(text) {
         return opener.sink.skip(Skipped::Text, around.span());
     }

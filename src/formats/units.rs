@@ -3,10 +3,11 @@
 
 use super::blocks::Block;
 use super::documents::{Broken, Cutter, Piece};
-use super::join::Record;
+use super::join::{Joiner, Record};
 use super::open::{Around, Opener};
-use super::recognise::BOM;
+use super::recognise::{BOM, starts_json};
 use super::repair::repair;
+use super::sink::Span;
 use super::spot::Spot;
 use super::{Reject, salvage, text_lines, warnings};
 
@@ -35,10 +36,16 @@ impl Opener<'_> {
     /// Opens records that were put together.
     pub(super) fn records(&mut self, records: &[Record]) {
         for r in records {
-            self.unit(
-                &r.bytes,
-                Unit { offset: r.offset, line: r.line, length: r.joined.then_some(r.length), ended: r.ended },
-            );
+            let unit = Unit { offset: r.offset, line: r.line, length: r.joined.then_some(r.length), ended: r.ended };
+            if self.unit(&r.bytes, unit) {
+                continue;
+            }
+            if r.joined {
+                // Its bytes are no slice of the source.
+                self.reject_bytes(&r.bytes, "expected a JSON document, put together of several lines", unit);
+            } else {
+                self.documents(&r.bytes, r.offset, r.line, r.ended);
+            }
         }
     }
 
@@ -61,7 +68,7 @@ impl Opener<'_> {
     }
 
     fn trimmed(&mut self, bytes: &[u8], unit: Unit) -> bool {
-        let json = matches!(bytes.first(), Some(b'{' | b'['));
+        let json = starts_json(bytes);
         let Ok(text) = std::str::from_utf8(bytes) else {
             if !json {
                 self.reject_bytes(bytes, "invalid UTF-8", unit);
@@ -70,7 +77,7 @@ impl Opener<'_> {
         };
         let spot = match unit.length {
             // What was put together is no slice of the source.
-            Some(length) => Spot::decoded(super::sink::Span { offset: unit.offset, line: unit.line, length }),
+            Some(length) => Spot::decoded(Span { offset: unit.offset, line: unit.line, length }),
             None => Spot::verbatim(unit.offset, unit.line, text.len()),
         };
         let around = Around::source(self.ctx, spot, bytes, unit.ended);
@@ -86,6 +93,9 @@ impl Opener<'_> {
 
     /// Opens a buffer of JSON documents.
     pub(super) fn documents(&mut self, bytes: &[u8], offset: u64, line: u64, ended: bool) {
+        let mark = bytes.strip_prefix(BOM).filter(|_| offset == 0);
+        let offset = offset + mark.map_or(0, |_| BOM.len() as u64);
+        let bytes = mark.unwrap_or(bytes);
         let end = offset + bytes.len() as u64;
         for piece in Cutter::new(bytes, offset, line) {
             match piece {
@@ -115,6 +125,17 @@ impl Opener<'_> {
 
     /// Saves what can be saved of a broken document; the rest is rejects.
     fn broken_document(&mut self, broken: &Broken<'_>, last: bool) {
+        if super::refusals::all_messages(broken.bytes) {
+            let text = String::from_utf8_lossy(broken.bytes);
+            for (n, line) in text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()) {
+                let span = Span { offset: broken.offset, line: broken.line + n as u64, length: line.len() as u64 };
+                super::refusals::message(self, line, span);
+            }
+            return;
+        }
+        if self.lines_behind(broken) {
+            return;
+        }
         let Some(repaired) = repair(broken.bytes) else { return self.reject_document(broken, broken.bytes, last) };
         let spot = Spot::verbatim(broken.offset, broken.line, repaired.text.len());
         let around = Around::source(self.ctx, spot, repaired.text.as_bytes(), true);
@@ -135,6 +156,23 @@ impl Opener<'_> {
             let why = format!("damaged in the middle of a document: {why}");
             self.reject_at(bytes, &with_salvage(&why, bytes), at, broken.line + start, cut_end);
         }
+    }
+
+    /// Opens lines of a log that stand between or behind documents; false when they are none.
+    fn lines_behind(&mut self, broken: &Broken<'_>) -> bool {
+        let first = broken.bytes.split(|b| *b == b'\n').next().unwrap_or_default();
+        if matches!(first.first(), Some(b'{' | b'[')) || !text_lines::is_log_start(first) {
+            return false;
+        }
+        let block = Block { bytes: broken.bytes.to_vec().into(), offset: broken.offset, first_line: broken.line };
+        let mut joiner = Joiner::default();
+        let joined = joiner.push(&block);
+        match joined {
+            None => self.block(&block),
+            Some(records) => self.records(&records),
+        }
+        self.records(&joiner.finish());
+        true
     }
 
     fn reject_document(&mut self, broken: &Broken<'_>, bytes: &[u8], last: bool) {

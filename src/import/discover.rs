@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::ImportError;
+use super::inside::{self, SNAPSHOT_FILE};
 use crate::bundle::{Bundle, Encoding, Entry, is_companion};
 use crate::model::object::ObservedAt;
 use crate::model::time::Timestamp;
@@ -61,6 +62,8 @@ pub struct Input {
     pub size: u64,
     /// If it holds a snapshot: when that was taken, and how this is known.
     pub observed: Option<(ObservedAt, ObservedBasis)>,
+    /// If it is an archive: the times of snapshots inside, by their folder (`<archive>!/<folder>`).
+    pub inside: BTreeMap<String, ObservedAt>,
     origin: Origin,
 }
 
@@ -76,11 +79,17 @@ pub struct Found {
 
 /// A `snapshot.json`.
 #[derive(Clone, Debug, Deserialize)]
-struct SnapshotFile {
+pub(super) struct SnapshotFile {
     #[serde(default)]
-    cluster: Option<String>,
+    pub(super) cluster: Option<String>,
     observed_from: Timestamp,
     observed_to: Timestamp,
+}
+
+impl SnapshotFile {
+    fn observed(&self) -> ObservedAt {
+        ObservedAt { from: self.observed_from, to: self.observed_to.max(self.observed_from) }
+    }
 }
 
 impl Input {
@@ -93,6 +102,11 @@ impl Input {
             Origin::File(path) => Ok(Box::new(File::open(path)?)),
             Origin::Bundle(bundle, entry) => Ok(Box::new(bundle.open_original(entry).map_err(io::Error::other)?)),
         }
+    }
+
+    /// When the snapshot at `path` was taken: this file, or a member of the archive it is.
+    pub fn observed_at(&self, path: &str) -> Option<(ObservedAt, ObservedBasis)> {
+        self.inside.get(inside::folder(path)).map(|at| (*at, ObservedBasis::SnapshotFile)).or(self.observed)
     }
 }
 
@@ -162,6 +176,7 @@ fn add_path(root: &Path, found: &mut Found) -> Result<(), ImportError> {
             bundle: None,
             size: meta.len(),
             observed: modified.map(|t| (ObservedAt { from: t, to: t }, ObservedBasis::Modified)),
+            inside: BTreeMap::new(),
             origin: Origin::File(entry.path().to_owned()),
         });
     }
@@ -182,6 +197,7 @@ fn add_bundle(path: &Path, bundle: &Arc<Bundle>, found: &mut Found) {
             bundle: Some(display(path)),
             size: entry.original_size,
             observed: collector.or(modified),
+            inside: BTreeMap::new(),
             origin: Origin::Bundle(Arc::clone(bundle), Box::new(entry.clone())),
         });
     }
@@ -190,24 +206,31 @@ fn add_bundle(path: &Path, bundle: &Arc<Bundle>, found: &mut Found) {
 /// Gives every file the time of its snapshot: collector, flag, `snapshot.json`, modification time.
 fn date_snapshots(found: &mut Found, observed_at: Option<Timestamp>) -> Result<(), ImportError> {
     let mut beside: BTreeMap<(Option<String>, String), SnapshotFile> = BTreeMap::new();
-    for input in found.inputs.iter().filter(|i| i.file_name == "snapshot.json" && i.size < 1 << 16) {
+    for input in found.inputs.iter().filter(|i| i.file_name == SNAPSHOT_FILE && i.size < inside::LONGEST) {
         let mut text = String::new();
         let read = input.open().and_then(|mut r| r.read_to_string(&mut text));
+        if read.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::InvalidData) {
+            continue;
+        }
         read.map_err(|e| ImportError::Unreadable { path: input.path.clone(), source: e })?;
-        if let Ok(snapshot) = serde_json::from_str::<SnapshotFile>(&text) {
+        if let Some(snapshot) = inside::parse(&text) {
             found.clusters.extend(snapshot.cluster.clone());
             beside.insert((input.bundle.clone(), input.folder.clone()), snapshot);
         }
     }
     for input in &mut found.inputs {
+        let inside = inside::snapshots(input);
+        found.clusters.extend(inside.values().filter_map(|s| s.cluster.clone()));
         if matches!(input.observed, Some((_, ObservedBasis::Collector))) {
             continue;
         }
         if let Some(t) = observed_at {
             input.observed = Some((ObservedAt { from: t, to: t }, ObservedBasis::Flag));
-        } else if let Some(s) = beside.get(&(input.bundle.clone(), input.folder.clone())) {
-            let at = ObservedAt { from: s.observed_from, to: s.observed_to.max(s.observed_from) };
-            input.observed = Some((at, ObservedBasis::SnapshotFile));
+            continue;
+        }
+        input.inside = inside.iter().map(|(folder, s)| (folder.clone(), s.observed())).collect();
+        if let Some(s) = beside.get(&(input.bundle.clone(), input.folder.clone())) {
+            input.observed = Some((s.observed(), ObservedBasis::SnapshotFile));
         }
     }
     Ok(())

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use arrow::array::RecordBatch;
 use polars::prelude::*;
 
-use super::ImportError;
 use super::evidence::{Tables, gather};
+use super::source_rows::SourceRow;
+use super::{ImportError, coverage};
 use crate::authz::{Authorizer, Grant};
 use crate::case::commit::Staging;
 use crate::case::frame::Frame;
@@ -22,9 +23,12 @@ use crate::model::object::Provenance;
 use crate::model::rbac::RbacKind;
 use crate::model::resource::Catalogue;
 use crate::model::time::Interval;
+use crate::tables;
 use crate::tables::build::{Cell, TableBuilder};
 use crate::tables::schema::Table;
-use crate::tables::{binding_subjects, findings, grants, known_sets, memberships, object_versions, role_rules};
+use crate::tables::{
+    binding_subjects, findings, grants, identities, known_sets, memberships, object_versions, role_rules,
+};
 
 /// Writes all tables that follow from the evidence, and returns every finding.
 ///
@@ -35,19 +39,40 @@ pub fn materialise(
     cluster: &str,
     tables: Tables,
     catalogue: &Catalogue,
+    sources: &[SourceRow],
     mut findings: Vec<Finding>,
 ) -> Result<Vec<Finding>, ImportError> {
     let events = tables.events.clone();
-    let evidence = gather(tables)?;
+    let listings = super::evidence::listings(tables.listings.clone())?;
+    let mut evidence = gather(tables)?;
+    let gaps = coverage::rotation_gaps(&events, sources)?;
+    let log = evidence.log.clone();
+    // A hole in one server's log may hide a change as well as one in all of them.
+    evidence.log = coverage::without(&log, gaps.iter().filter(|g| g.between).map(|g| g.held));
     let history = history::rebuild(&evidence, catalogue);
     let timeline = history::rbac::timeline(&history);
     findings.extend(history.findings.iter().cloned());
+    let (mappings, malformed) = super::identities::of_versions(&history.versions)?;
+    findings.extend(malformed);
+    let input = coverage::Input {
+        events: events.clone(),
+        sources,
+        log: &log,
+        evidence: &evidence,
+        listings: &listings,
+        gaps: &gaps,
+        findings: &findings,
+    };
+    let (covered, limits) = coverage::rows(&input)?;
+    findings.extend(limits);
+    write(staging, cluster, &tables::coverage::TABLE, coverage::batch(&covered)?)?;
     findings.sort_by(|a, b| (b.severity, a.code, a.at, &a.message).cmp(&(a.severity, b.code, b.at, &b.message)));
     findings.dedup();
     write_object_versions(staging, cluster, &history)?;
     write(staging, cluster, &known_sets::TABLE, known_set_rows(&history)?)?;
     write(staging, cluster, &role_rules::TABLE, role_rule_rows(&timeline)?)?;
     write(staging, cluster, &binding_subjects::TABLE, binding_subject_rows(&timeline)?)?;
+    write(staging, cluster, &identities::TABLE, mappings)?;
     write_grants(staging, cluster, timeline)?;
     write(staging, cluster, &memberships::TABLE, membership_rows(events)?)?;
     write(staging, cluster, &findings::TABLE, finding_rows(&findings)?)?;

@@ -6,17 +6,24 @@
 //! ([`materialise`]). Nothing touches the case before all of that has succeeded.
 
 pub mod agree;
+pub mod aws_auth;
 pub mod changes;
 pub mod chunks;
+pub mod completeness;
+pub mod coverage;
 pub mod dedup;
 pub mod discover;
 pub mod error;
 pub mod evidence;
+pub mod identities;
+pub mod inside;
+pub mod logged_identity;
 pub mod materialise;
 pub mod parse;
 pub mod pipeline;
 pub mod read_source;
 pub mod resolve_copies;
+pub mod same_bytes;
 mod settle;
 pub mod source_rows;
 pub mod spill;

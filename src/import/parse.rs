@@ -7,6 +7,7 @@ use arrow::error::ArrowError;
 use serde_json::Value;
 
 use super::dedup::{Key, Keying};
+use super::logged_identity::LoggedIdentity;
 use crate::formats::authenticator::AuthenticatorRecord;
 use crate::formats::completeness::SourceFacts;
 use crate::formats::layout::Context;
@@ -50,8 +51,8 @@ pub struct Parsed {
     pub rejects: Vec<Reject>,
     /// Readable records of other kinds.
     pub skipped: u64,
-    /// Records of aws-iam-authenticator (rows of `identities` one day).
-    pub authenticator: u64,
+    /// Records of aws-iam-authenticator.
+    pub identities: Vec<LoggedIdentity>,
     /// Formats, clusters, accounts, pages, warnings.
     pub facts: SourceFacts,
     /// Warnings that are not of one record (`gzip-truncated`).
@@ -64,6 +65,11 @@ impl Parsed {
     /// Records read, of the kinds a case holds.
     pub fn records(&self) -> u64 {
         (self.filed.len() + self.objects.len() + self.rejects.len()) as u64
+    }
+
+    /// Records that snapshots show: objects and resources.
+    pub fn shown(&self) -> usize {
+        self.objects.len() + self.discovery.iter().map(|d| d.resources.len()).sum::<usize>()
     }
 }
 
@@ -118,8 +124,8 @@ impl Sink for Parser<'_> {
         }
     }
 
-    fn authenticator(&mut self, _: &AuthenticatorRecord<'_>, _: Span, _: Option<&str>) {
-        self.out.authenticator += 1;
+    fn authenticator(&mut self, record: &AuthenticatorRecord<'_>, span: Span, log_stream: Option<&str>) {
+        self.out.identities.push(LoggedIdentity::of(record, span, log_stream));
     }
 
     fn skip(&mut self, _: Skipped, _: Span) {
@@ -180,6 +186,9 @@ impl Parser<'_> {
             self.out.skipped += 1;
         }
         if let Some(contents) = contents {
+            if contents.is_empty() {
+                self.out.facts.warn(warnings::EMPTY_LIST);
+            }
             self.objects(contents, text, offset, line);
         }
     }

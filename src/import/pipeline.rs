@@ -1,18 +1,23 @@
 //! The import from end to end.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::chunks::Chunks;
+use super::completeness::{self, Read};
+use super::coverage::NOT_COLLECTED;
 use super::dedup::{Keying, Seen, Verdict};
 use super::discover::{Found, Input, ObservedBasis, discover};
 use super::error::ImportError;
 use super::evidence::Tables;
+use super::identities::Logged;
+use super::inside::SNAPSHOT_FILE;
 use super::materialise::{self, materialise};
 use super::parse::Parsed;
-use super::read_source::{Consumer, FileFacts, read_source, sha256_of};
+use super::read_source::{Consumer, FileFacts, read_source, sha256_of, sha256_of_bytes};
 use super::resolve_copies;
+use super::same_bytes::{self, HELD, Place};
 use super::source_rows::SourceRow;
 use super::staged::{SnapshotRows, Staged};
 use super::summary::Summary;
@@ -20,9 +25,8 @@ use crate::bundle;
 use crate::case::Case;
 use crate::case::commit::Staging;
 use crate::case::manifest::{ImportRecord, Manifest};
-use crate::formats::completeness::{SourceFacts, warnings_of};
+use crate::formats::completeness::SourceFacts;
 use crate::formats::decode::Content;
-use crate::formats::layout::missing_listed_files;
 use crate::formats::recognise::Cut;
 use crate::formats::warnings;
 use crate::model::finding::{Finding, Severity};
@@ -100,7 +104,14 @@ fn finish(
         let table = case.table(&crate::tables::findings::TABLE, Some(staged.cluster))?;
         findings.extend(materialise::earlier_findings(
             table,
-            &["audit-id-collision", "same-bytes", "bundle-damaged", "cluster-name-differs", "archive-member-refused"],
+            &[
+                "audit-id-collision",
+                "same-bytes",
+                "bundle-damaged",
+                "cluster-name-differs",
+                "archive-member-refused",
+                NOT_COLLECTED,
+            ],
         )?);
     }
     let shared = std::mem::replace(&mut run.seen, Seen::new(staged.staging.dir())).shared();
@@ -112,11 +123,12 @@ fn finish(
     let (sightings, listings, discovery) =
         (staged.append_sightings(sightings)?, staged.append_listings(listings)?, staged.append_discovery(discovery)?);
     staged.append_rejects(&run.rejects)?;
+    staged.append_identities(run.logged.rows(&run.sources)?)?;
     staged.write_sources(&run.sources)?;
     let tables = Tables { events: staged.events()?, event_parts: staged.event_parts()?, sightings, listings };
     let catalogue = staged.catalogue(discovery)?;
     let cluster = staged.cluster.to_owned();
-    let findings = materialise(staged.staging, &cluster, tables, &catalogue, findings)?;
+    let findings = materialise(staged.staging, &cluster, tables, &catalogue, &run.sources, findings)?;
     let mut manifest = staged.case.map_or_else(Manifest::new, |c| c.manifest().clone());
     manifest.tool = Manifest::new().tool;
     manifest.imports.push(ImportRecord {
@@ -134,7 +146,19 @@ fn finish(
 
 fn check_bundles(found: &Found, options: &ImportOptions, progress: &dyn Progress) -> Result<Vec<Finding>, ImportError> {
     let mut findings = Vec::new();
-    for (path, _) in &found.bundles {
+    for (path, bundle) in &found.bundles {
+        findings.extend(bundle.not_collected().iter().map(|lacking| Finding {
+            severity: if lacking.reason == "it holds no files" { Severity::Info } else { Severity::Low },
+            code: NOT_COLLECTED,
+            message: format!(
+                "`{}` was not collected into bundle `{}`: {}",
+                lacking.path,
+                path.display(),
+                lacking.reason
+            ),
+            at: bundle.info().map(|i| i.started),
+            witnesses: Vec::new(),
+        }));
         let check = bundle::verify(path, progress)?;
         if check.is_whole() {
             continue;
@@ -188,6 +212,10 @@ struct Run {
     facts: BTreeMap<usize, SourceFacts>,
     /// must-gather listings.
     listed: Vec<(usize, Vec<u8>)>,
+    /// Paths that were not read, since the case has their bytes under another path.
+    known_elsewhere: Vec<(Option<String>, String)>,
+    /// Records of aws-iam-authenticator.
+    logged: Logged,
 }
 
 /// One file being read: what is found goes to the run.
@@ -203,6 +231,10 @@ impl Consumer for Reading<'_, '_> {
         self.run.begin(self.input, path)
     }
 
+    fn known(&mut self, path: &str, bytes: &[u8]) -> bool {
+        self.run.known_member(self.input, path, bytes)
+    }
+
     fn take(&mut self, number: usize, parsed: Parsed) -> Result<(), ImportError> {
         self.run.take(number, parsed, self.chunks, self.progress)
     }
@@ -213,6 +245,7 @@ impl Consumer for Reading<'_, '_> {
 
     fn end(&mut self, number: usize, facts: &FileFacts) {
         self.run.describe(number, self.input, facts);
+        self.run.count_as_copy(number, self.input);
     }
 }
 
@@ -221,6 +254,7 @@ impl Run {
         let (sources, others) =
             existing.map(|c| super::staged::read_sources(c, cluster)).transpose()?.unwrap_or_default();
         let (keying, mut seen) = (Arc::new(Keying::new()), Seen::new(room));
+        let logged = existing.map(|c| Logged::of_case(c, cluster, &sources)).transpose()?.unwrap_or_default();
         if let Some(case) = existing {
             super::staged::register_earlier(case, cluster, &keying, &mut seen)?;
         }
@@ -237,6 +271,8 @@ impl Run {
             findings: Vec::new(),
             facts: BTreeMap::new(),
             listed: Vec::new(),
+            known_elsewhere: Vec::new(),
+            logged,
         })
     }
 
@@ -289,30 +325,46 @@ impl Run {
 
     /// Whether these very bytes are in the case. Only files of equal size are hashed beforehand.
     fn known_already(&mut self, input: &Input) -> Result<bool, ImportError> {
-        if !self.sources.iter().any(|s| s.size == input.size) {
-            return Ok(false);
-        }
         let unreadable = |source| ImportError::Unreadable { path: input.path.clone(), source };
-        let (sha256, _) = sha256_of(input).map_err(unreadable)?;
-        // The same bytes seen at another time are another observation, when that time is really known.
-        let weak = matches!(input.observed, None | Some((_, ObservedBasis::Modified)));
-        let same = |s: &&SourceRow| {
-            s.sha256 == sha256 && (s.observed.is_none() || weak || s.observed == input.observed.map(|o| o.0))
+        let place = Place { path: &input.path, size: input.size, observed: input.observed };
+        let digest = || sha256_of(input).map(|(sha256, _)| sha256);
+        let found = same_bytes::twin(&self.sources, place, digest).map_err(unreadable)?.cloned();
+        Ok(found.is_some_and(|twin| self.was_known(input, &input.path, &twin)))
+    }
+
+    /// The same for a member of an archive, which counts as a file of its own.
+    fn known_member(&mut self, input: &Input, path: &str, bytes: &[u8]) -> bool {
+        let place = Place { path, size: bytes.len() as u64, observed: input.observed_at(path) };
+        let found = same_bytes::twin(&self.sources, place, || Ok(sha256_of_bytes(bytes))).ok().flatten().cloned();
+        let known = found.is_some_and(|twin| self.was_known(input, path, &twin));
+        self.already += u64::from(known);
+        known
+    }
+
+    /// A member too large to be held was read before its digest was known. When the case has its bytes,
+    /// what it shows counts as copies.
+    fn count_as_copy(&mut self, number: usize, input: &Input) {
+        let Some(source) = self.sources.get(number).filter(|s| s.path != input.path && s.size >= HELD) else { return };
+        let place = Place { path: &source.path, size: source.size, observed: input.observed_at(&source.path) };
+        let before = self.sources.get(..number).unwrap_or_default();
+        let Some(twin) = same_bytes::twin(before, place, || Ok(source.sha256.clone())).ok().flatten().cloned() else {
+            return;
         };
-        let Some(twin) = self.sources.iter().find(same) else { return Ok(false) };
-        if twin.path != input.path {
-            self.findings.push(Finding {
-                severity: Severity::Info,
-                code: "same-bytes",
-                message: format!(
-                    "`{}` has the same bytes as `{}` ({}) and was not read again",
-                    input.path, twin.path, twin.source_id
-                ),
-                at: None,
-                witnesses: Vec::new(),
-            });
+        let own = |(n, _): &(usize, Parsed)| *n == number;
+        let shown: usize = self.snapshots.iter().filter(|s| own(s)).map(|(_, p)| p.shown()).sum();
+        self.snapshots.retain(|s| !own(s));
+        self.findings.push(same_bytes::finding(&source.path.clone(), &twin));
+        let Some(source) = self.sources.get_mut(number) else { return };
+        source.rows = source.rows.saturating_sub(shown as u64);
+        (0..shown).for_each(|_| source.duplicate(&twin.source_id));
+    }
+
+    fn was_known(&mut self, input: &Input, path: &str, twin: &SourceRow) -> bool {
+        if twin.path != path {
+            self.findings.push(same_bytes::finding(path, twin));
+            self.known_elsewhere.push((input.bundle.clone(), path.to_owned()));
         }
-        Ok(true)
+        true
     }
 
     /// Takes what was parsed: drops copies, hands events on, keeps the rest for the end.
@@ -324,6 +376,10 @@ impl Run {
         progress: &dyn Progress,
     ) -> Result<(), ImportError> {
         let records = parsed.records();
+        if let Some(source) = self.sources.get_mut(number) {
+            // Of copies too: what a file spans does not depend on what was read before.
+            parsed.filed.iter().flatten().for_each(|t| source.saw(*t));
+        }
         let index = u32::try_from(number).unwrap_or(u32::MAX);
         let mut keep = vec![true; parsed.filed.len()];
         let mut copies = Vec::new();
@@ -337,8 +393,8 @@ impl Run {
         let ids: Vec<String> =
             copies.iter().filter_map(|of| Some(self.sources.get(*of as usize)?.source_id.clone())).collect();
         if let Some(batch) = parsed.events.take() {
-            let kept = parsed.filed.iter().zip(&keep).filter(|(_, keep)| **keep).map(|(time, _)| *time);
-            let rows = self.count_events(number, kept);
+            let rows = keep.iter().filter(|keep| **keep).count() as u64;
+            self.count_events(number, rows);
             progress.rows(rows);
             chunks.push(batch, &parsed.filed, &keep, parsed.held)?;
         }
@@ -349,7 +405,7 @@ impl Run {
         source.records += records;
         source.rejects += parsed.rejects.len() as u64;
         source.rows += parsed.objects.len() as u64;
-        source.skipped += parsed.skipped + parsed.authenticator;
+        source.skipped += parsed.skipped;
         ids.iter().for_each(|id| source.duplicate(id));
         for found in &parsed.discovery {
             source.records += found.resources.len() as u64;
@@ -358,6 +414,7 @@ impl Run {
         }
         let id = source.source_id.clone();
         self.rejects.extend(parsed.rejects.drain(..).map(|r| (id.clone(), r)));
+        self.logged.take(number, std::mem::take(&mut parsed.identities), &mut self.sources);
         if !(parsed.objects.is_empty() && parsed.lists.is_empty() && parsed.discovery.is_empty()) {
             parsed.keys.clear();
             self.snapshots.push((number, parsed));
@@ -365,23 +422,23 @@ impl Run {
         Ok(())
     }
 
-    /// Counts the rows that a source gave, by the time of each.
-    fn count_events(&mut self, number: usize, kept: impl Iterator<Item = Option<Timestamp>>) -> u64 {
-        let Some(source) = self.sources.get_mut(number) else { return 0 };
-        let before = source.rows;
-        for time in kept {
-            source.rows += 1;
-            time.iter().for_each(|t| source.saw(*t));
+    /// Counts the rows that a source gave.
+    fn count_events(&mut self, number: usize, rows: u64) {
+        if let Some(source) = self.sources.get_mut(number) {
+            source.rows += rows;
         }
-        source.rows - before
     }
 
     fn describe(&mut self, number: usize, input: &Input, facts: &FileFacts) {
         let mine = || self.snapshots.iter().filter(|(n, _)| *n == number).map(|(_, p)| p);
-        let objects = mine().any(|p| !p.objects.is_empty() || !p.lists.is_empty());
+        let empty = self.facts.get(&number).is_some_and(|f| f.warnings.contains(warnings::EMPTY_LIST));
+        let objects = empty || mine().any(|p| !p.objects.is_empty() || !p.lists.is_empty());
         let discovery = mine().any(|p| !p.discovery.is_empty());
         let said = self.facts.get(&number).and_then(SourceFacts::format_name);
         let Some(source) = self.sources.get_mut(number) else { return };
+        let observed = input.observed_at(&source.path);
+        let name = source.path.rsplit('/').next().filter(|_| source.path != input.path).unwrap_or(&input.file_name);
+        let snapshot_info = name == SNAPSHOT_FILE && observed.is_some_and(|o| o.1 == ObservedBasis::SnapshotFile);
         source.sha256.clone_from(&facts.sha256);
         source.size = facts.size;
         source.compression.clone_from(&facts.compression);
@@ -396,18 +453,14 @@ impl Run {
             (_, _, _, Cut::Listing) => "must-gather-listing".to_owned(),
             _ if facts.content == Content::Tar => "tar".to_owned(),
             _ if facts.content == Content::Zip => "zip".to_owned(),
-            _ if input.file_name == "snapshot.json"
-                && input.observed.is_some_and(|o| o.1 == ObservedBasis::SnapshotFile) =>
-            {
-                "snapshot-info".to_owned()
-            }
+            _ if snapshot_info => "snapshot-info".to_owned(),
             _ if source.rejects > 0 => "unreadable".to_owned(),
             _ => "unrecognised".to_owned(),
         };
         source.format = format;
         if objects {
-            source.observed = input.observed.map(|o| o.0);
-            source.observed_basis = input.observed.map(|o| o.1.as_str().to_owned());
+            source.observed = observed.map(|o| o.0);
+            source.observed_basis = observed.map(|o| o.1.as_str().to_owned());
             if let Some(at) = source.observed {
                 source.saw(at.from);
                 source.saw(at.to);
@@ -437,35 +490,19 @@ impl Run {
     /// What the sources say of their own completeness, once all are read: pages answer one another, and
     /// listings name files beside them.
     fn complete_warnings(&mut self) {
-        let none = SourceFacts::default();
-        let numbers = self.earlier..self.sources.len();
-        let facts: Vec<&SourceFacts> = numbers.clone().map(|n| self.facts.get(&n).unwrap_or(&none)).collect();
-        let sets: Vec<String> = numbers.clone().map(|n| format!("{:?}", self.folders.get(&n))).collect();
-        let pairs: Vec<(&str, &SourceFacts)> = sets.iter().map(String::as_str).zip(facts).collect();
-        let mut found: Vec<BTreeSet<String>> =
-            warnings_of(&pairs).into_iter().map(|codes| codes.into_iter().map(str::to_owned).collect()).collect();
-        for (number, listing) in &self.listed {
-            let Some(source) = self.sources.get(*number) else { continue };
-            let beside = self.sources.iter().filter(|s| s.bundle == source.bundle);
-            let paths: Vec<&str> = beside.map(|s| s.path.as_str()).collect();
-            if !missing_listed_files(&String::from_utf8_lossy(listing), &source.path, &paths).is_empty()
-                && let Some(codes) = found.get_mut(number.saturating_sub(self.earlier))
-            {
-                codes.insert(warnings::LISTED_FILE_MISSING.to_owned());
-            }
-        }
-        for ((number, mut codes), (_, facts)) in numbers.zip(found).zip(&pairs) {
-            let Some(source) = self.sources.get_mut(number) else { continue };
-            codes.extend(std::mem::take(&mut source.warnings));
-            source.warnings = codes.into_iter().collect();
-            source.absent_fields = facts.absent_fields();
-            source.clusters = facts.clusters.iter().cloned().collect();
-            source.accounts = facts.accounts.iter().cloned().collect();
-        }
+        let read = Read {
+            earlier: self.earlier,
+            facts: &self.facts,
+            listings: &self.listed,
+            known_elsewhere: &self.known_elsewhere,
+        };
+        completeness::complete(&mut self.sources, &read);
     }
 
     fn check_recognised(&self, options: &ImportOptions, found: &Found) -> Result<(), ImportError> {
-        let known = self.facts.values().any(|f| !f.formats.is_empty());
+        // A list of nothing is evidence too.
+        let known = |f: &SourceFacts| !f.formats.is_empty() || f.warnings.contains(warnings::EMPTY_LIST);
+        let known = self.facts.values().any(known) || self.new_sources().any(|s| s.format.starts_with("objects"));
         if self.already > 0 || known || self.new_sources().any(|s| s.rows > 0 || s.duplicates > 0) {
             return Ok(());
         }

@@ -12,6 +12,7 @@ use super::ImportError;
 use super::dedup::Keying;
 use super::discover::Input;
 use super::parse::{self, Parsed};
+use super::same_bytes::Begun;
 use crate::formats::archive::{self, Visitor};
 use crate::formats::decode::{Content, Peeled, failure_code, peel};
 use crate::formats::layout::Context;
@@ -24,7 +25,7 @@ use crate::model::progress::Progress;
 /// What stands between the path of an archive and that of its member.
 pub const MEMBER: &str = "!/";
 /// Archives inside archives that are opened.
-const NESTED: u32 = 2;
+pub const NESTED: u32 = 2;
 
 /// What is known of a file once it is read.
 pub struct FileFacts {
@@ -47,6 +48,9 @@ pub struct FileFacts {
 pub trait Consumer {
     /// A source begins; gives its number and its id.
     fn begin(&mut self, path: &str) -> (usize, String);
+
+    /// Whether the case has these very bytes; they are then not read again.
+    fn known(&mut self, path: &str, bytes: &[u8]) -> bool;
 
     /// Something was parsed, in the order of the source.
     ///
@@ -190,7 +194,11 @@ impl Visitor for Walk<'_, '_> {
 
     fn member(&mut self, path: &str, content: &mut (dyn Read + Send)) -> Result<(), ImportError> {
         let path = format!("{}{MEMBER}{path}", self.path);
-        let mut hashing = Hashing::new(Box::new(content), None);
+        let begun = Begun::read(content);
+        if begun.whole && self.reading.consumer.known(&path, &begun.head) {
+            return Ok(());
+        }
+        let mut hashing = Hashing::new(begun.stream(content), None);
         let (number, mut facts) = self.reading.source(&path, &mut hashing, self.depth + 1)?;
         match hashing.finish() {
             Ok((sha256, size)) => facts = FileFacts { sha256, size, ..facts },
@@ -277,6 +285,11 @@ impl Read for Hashing<'_> {
         }
         Ok(n)
     }
+}
+
+/// SHA-256 of bytes, hex.
+pub fn sha256_of_bytes(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
 }
 
 /// SHA-256 and size of a file, by reading it.

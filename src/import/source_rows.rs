@@ -51,6 +51,8 @@ pub struct SourceRow {
     pub clusters: Vec<String>,
     /// Cloud accounts it names.
     pub accounts: Vec<String>,
+    /// What it says of its own completeness.
+    pub completeness: Vec<String>,
 }
 
 impl SourceRow {
@@ -97,6 +99,7 @@ impl SourceRow {
             Cell::List(&self.duplicate_of),
             Cell::List(&self.clusters),
             Cell::List(&self.accounts),
+            Cell::List(&self.completeness),
         ])
     }
 }

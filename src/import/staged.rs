@@ -21,7 +21,7 @@ use crate::model::object::ObservedAt;
 use crate::model::resource::{ApiResource, Catalogue, Discovery};
 use crate::tables::build::{Cell, TableBuilder};
 use crate::tables::schema::Table;
-use crate::tables::{api_resources, events, rejects, sightings, sources};
+use crate::tables::{api_resources, events, identities, rejects, sightings, sources};
 
 /// The case and what is to be added to it.
 pub struct Staged<'s> {
@@ -121,6 +121,14 @@ impl Staged<'_> {
     /// When it cannot be written.
     pub fn append_discovery(&mut self, batch: RecordBatch) -> Result<LazyFrame, ImportError> {
         self.append(&api_resources::TABLE, batch)
+    }
+
+    /// Adds rows of the authenticator's log.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn append_identities(&mut self, batch: RecordBatch) -> Result<(), ImportError> {
+        self.append(&identities::TABLE, batch).map(|_| ())
     }
 
     /// Adds rejects.
@@ -350,6 +358,8 @@ pub fn read_sources(case: &Case, cluster: &str) -> Result<(Vec<SourceRow>, usize
             duplicate_of: list("duplicate_of", row)?,
             clusters: list("clusters", row)?,
             accounts: list("accounts", row)?,
+            // Cases of earlier versions do not have it.
+            completeness: list("completeness", row).unwrap_or_default(),
         });
     }
     Ok((found, others))

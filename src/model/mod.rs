@@ -1,6 +1,7 @@
 //! Domain types without I/O, in Kubernetes' own words.
 
 pub mod audit;
+pub mod aws;
 pub mod basis;
 pub mod event_times;
 pub mod finding;

@@ -55,7 +55,8 @@ const COLUMNS: &[Column] = &[
     optional(
         "source_ips",
         TextList,
-        "addresses; the last is the TCP peer (server-verified), all others are client-claimed",
+        "addresses; the last is the TCP peer (server-verified), all others are client-claimed. Where `absent_fields` of the \
+         source names `source_ips (after the first)`, the one address is the first, and client-claimed",
     ),
     optional("user_agent", Text, "what the client calls itself (client-claimed)"),
     optional("object_ref_resource", Text, "plural resource name"),

@@ -4,10 +4,12 @@
 pub mod api_resources;
 pub mod binding_subjects;
 pub mod build;
+pub mod coverage;
 pub mod event_builder;
 pub mod events;
 pub mod findings;
 pub mod grants;
+pub mod identities;
 pub mod known_sets;
 pub mod memberships;
 pub mod object_versions;
@@ -32,8 +34,10 @@ pub const ALL: &[&Table] = &[
     &role_rules::TABLE,
     &binding_subjects::TABLE,
     &grants::TABLE,
+    &identities::TABLE,
     &memberships::TABLE,
     &api_resources::TABLE,
+    &coverage::TABLE,
     &findings::TABLE,
 ];
 

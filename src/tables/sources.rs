@@ -6,7 +6,7 @@ use super::schema::{Column, ColumnType::*, Table, optional, required};
 /// The table.
 pub const TABLE: Table = Table {
     name: "sources",
-    doc: "One evidence file. `records = rows + duplicates + rejects` holds for every row.",
+    doc: "One evidence file. `records = rows + duplicates + rejects` holds for every row; rows are those of `events`, `object_sightings`, `api_resources` and `identities`.",
     sorted_by: "`path`, `source_id`",
     columns: COLUMNS,
     by_date: false,
@@ -25,7 +25,11 @@ const COLUMNS: &[Column] = &[
         "`none`, `gzip`, `zstd`, `bzip2`, `xz`: how the file itself is compressed; several layers are joined by `+`, the outermost first",
     ),
     required("records", Int64, "records read"),
-    required("rows", Int64, "records that became rows of `events` or versions of objects"),
+    required(
+        "rows",
+        Int64,
+        "records that became rows of `events`, `identities`, `object_sightings` or `api_resources`",
+    ),
     required("duplicates", Int64, "records that say the same as one already kept"),
     required("rejects", Int64, "records that could not be read, kept in `rejects`"),
     required("skipped", Int64, "readable records of other kinds, which a case does not hold; not counted in `records`"),
@@ -43,4 +47,10 @@ const COLUMNS: &[Column] = &[
     required("duplicate_of", TextList, "sources whose rows were kept in place of its duplicates"),
     required("clusters", TextList, "clusters that the export names"),
     required("accounts", TextList, "cloud accounts, projects and subscriptions that the export names"),
+    required(
+        "completeness",
+        TextList,
+        "what the export says of its own completeness, as JSON objects: pages, totals, log categories, files that a \
+         listing names, requests that its collector was refused; later imports are matched against it",
+    ),
 ];

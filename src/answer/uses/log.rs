@@ -3,9 +3,8 @@
 
 use super::{Outcome, Uses};
 use crate::case::{Case, CaseError};
-use crate::import::evidence::log_stretches;
+use crate::import::coverage::log_stretches;
 use crate::model::time::{Interval, Timestamp};
-use crate::tables::events;
 
 /// Verbs that a working cluster always sees.
 const USUAL: [&str; 8] = ["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"];
@@ -29,7 +28,7 @@ impl LogView {
     /// # Errors
     /// When the table cannot be read.
     pub fn of(case: &Case, cluster: &str, within: Interval, uses: &Uses) -> Result<Self, CaseError> {
-        let stretches = log_stretches(case.table(&events::TABLE, Some(cluster))?)?;
+        let stretches = log_stretches(case, cluster)?;
         Ok(Self::new(&stretches, within, uses))
     }
 

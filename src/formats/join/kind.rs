@@ -3,6 +3,7 @@
 use super::super::cri;
 use super::super::fields::{Fields, text};
 use super::super::legacy_text::Half;
+use super::super::recognise::BOM;
 use super::super::spot::offset_in;
 
 /// What lines a format splits look like, told by the first bytes.
@@ -21,6 +22,8 @@ pub(super) enum Kind<'l> {
 
 /// Looks at the start of a line. `looking`: parts wait, so lines that may continue them matter.
 pub(super) fn kind(line: &[u8], looking: bool) -> Kind<'_> {
+    // Places in Docker's lines are counted from their start, and these never begin with a mark.
+    let line = line.strip_prefix(BOM).filter(|l| !l.starts_with(b"{")).unwrap_or(line);
     match line.first() {
         Some(b'{') => docker_kind(line, looking).unwrap_or(Kind::Plain),
         Some(b'0'..=b'9') => {
