@@ -118,6 +118,7 @@ fn a_server_that_is_silent_while_others_log_is_told() {
         ]
     );
     assert!(silent.iter().all(|r| r["severity"] == "medium" && r["events"].as_u64().unwrap() > 0), "{silent:?}");
+    assert_eq!(case.sql("SELECT at FROM findings WHERE code = 'server-silent'").len(), 2);
     assert!(case.run(["coverage", "-o", "json"]).text().contains("an API server is silent while others log"));
 }
 

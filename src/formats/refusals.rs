@@ -143,8 +143,7 @@ pub(super) fn all_messages(bytes: &[u8]) -> bool {
 /// Opens what `kubectl` wrote: messages, and maybe JSON behind them when both outputs went to one file.
 pub(super) fn open_file(opener: &mut Opener<'_>, bytes: &[u8]) {
     let mut at = 0;
-    let mut number = 1;
-    for line in bytes.split_inclusive(|b| *b == b'\n') {
+    for (number, line) in (1..).zip(bytes.split_inclusive(|b| *b == b'\n')) {
         let text = line.trim_ascii();
         if matches!(text.first(), Some(b'{' | b'[')) {
             let rest = bytes.get(at..).unwrap_or_default();
@@ -155,7 +154,6 @@ pub(super) fn open_file(opener: &mut Opener<'_>, bytes: &[u8]) {
             message(opener, &String::from_utf8_lossy(text), span);
         }
         at += line.len();
-        number += 1;
     }
 }
 

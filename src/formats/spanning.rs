@@ -258,7 +258,9 @@ impl Scan {
                 self.done = true;
                 return Seen::Done(at + 1);
             }
-            if !(byte.is_ascii_whitespace() || matches!(byte, 0 | 0x1e) && self.open.is_empty()) && !self.token(*byte) {
+            // As between documents elsewhere: record separators, and the zeros of a preallocated file.
+            let blank = byte.is_ascii_whitespace() || matches!(byte, 0 | 0x1e) && self.open.is_empty();
+            if !blank && !self.token(*byte) {
                 // A byte order mark in front of the first document is none of it.
                 if at == 0 && bytes.starts_with(super::recognise::BOM) {
                     at += super::recognise::BOM.len();

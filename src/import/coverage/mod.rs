@@ -142,6 +142,7 @@ pub fn rows(input: &Input<'_>) -> Result<(Vec<Row>, Vec<Finding>), CaseError> {
     rows.extend(collected::rows(input));
     rows.extend(files::rows(input.sources));
     let mut findings = rotation::findings(input.gaps);
+    findings.extend(servers::findings(&rows));
     findings.extend(collected::findings(&rows));
     Ok((rows, findings))
 }

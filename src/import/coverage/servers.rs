@@ -9,9 +9,12 @@ use super::seconds::{self, Second, Writer};
 use super::{Row, rotation};
 use crate::case::CaseError;
 use crate::import::source_rows::SourceRow;
-use crate::model::finding::Severity;
+use crate::model::finding::{Finding, Severity};
+use crate::model::object::Provenance;
 use crate::model::time::Timestamp;
 
+/// What rows about silence are called.
+const SILENT: &str = "server silent";
 /// The shortest silence that is told, in microseconds.
 const SHORTEST: i64 = 10_000_000;
 /// A silence this long limits answers.
@@ -42,6 +45,27 @@ pub(super) fn rows(events: &LazyFrame, sources: &[SourceRow]) -> Result<Vec<Row>
         }
     }
     Ok(rows)
+}
+
+/// Findings for silences long enough to hide what answers rest on.
+pub(super) fn findings(rows: &[Row]) -> Vec<Finding> {
+    rows.iter()
+        .filter(|r| r.about == SILENT && r.severity >= Severity::Medium)
+        .map(|r| {
+            let [from, to] = [r.from, r.to].map(|t| t.map(|t| t.to_string()).unwrap_or_default());
+            Finding {
+                severity: Severity::Medium,
+                code: "server-silent",
+                message: format!("API server `{}` from {from} to {to}: {}", r.what, r.details),
+                at: r.from,
+                witnesses: r
+                    .sources
+                    .iter()
+                    .map(|id| Provenance { source_id: id.clone(), line: 1, ..Provenance::default() })
+                    .collect(),
+            }
+        })
+        .collect()
 }
 
 /// The server whose log an export holds that names none.
@@ -103,7 +127,7 @@ fn silences(name: &str, server: &Server, all: &[Second]) -> Vec<Row> {
             events: Some(others),
             sources: server.sources.iter().cloned().collect(),
             details: format!("no event of this server while others logged; {why}"),
-            ..Row::new("server silent", severity, name)
+            ..Row::new(SILENT, severity, name)
         })
     });
     rows.collect()
