@@ -16,6 +16,7 @@ pub mod progress;
 pub mod rights;
 pub mod settings;
 pub mod show;
+pub mod size;
 pub mod sources;
 pub mod sql;
 pub mod subject_args;

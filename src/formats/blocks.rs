@@ -168,7 +168,7 @@ impl<R: Read> BlockReader<R> {
             self.fill();
         }
         let mut reject = Reject::new(offset, line, &first, "");
-        reject.reason = format!("line of {length} bytes: expected at most {}", self.max_line);
+        reject.reason = format!("line of {length} bytes: expected at most {}; --max-line allows more", self.max_line);
         reject.length = length;
         reject.sha256 = hex(&hash.finalize());
         reject

@@ -52,6 +52,7 @@ mod units;
 mod vector;
 pub mod warnings;
 pub mod yaml;
+mod zip_reader;
 
 /// A stretch of bytes that should be a record and could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -53,6 +53,18 @@ pub enum Batch {
     TooLong(Reject),
 }
 
+impl Batch {
+    /// Bytes it holds.
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Lines(block) => block.bytes.len(),
+            Self::Records(records) => records.iter().map(|r| r.bytes.len()).sum(),
+            Self::Documents(b) | Self::Csv(b) | Self::Yaml(b) | Self::ApiResources(b) | Self::Listing(b) => b.len(),
+            Self::ExportMarker | Self::Failed { .. } | Self::TooLong(_) => 0,
+        }
+    }
+}
+
 /// A source being read.
 pub struct Source<'r> {
     compression: Vec<Compression>,
@@ -83,7 +95,9 @@ impl<'r> Source<'r> {
         let stream: Box<dyn Read + Send + 'r> = Box::new(io::Cursor::new(head).chain(Failing(failure)).chain(reader));
         let state = match cut {
             Cut::Lines => {
-                State::Lines { reader: Box::new(BlockReader::new(stream, BLOCK)), joiner: Box::default(), tail: None }
+                let line = budget.limits().line;
+                let reader = Box::new(BlockReader::with_max_line(stream, BLOCK, line));
+                State::Lines { reader, joiner: Box::new(Joiner::new(line)), tail: None }
             }
             Cut::Unknown => State::Whole(Box::new(stream)),
             _ => State::Whole(stream),

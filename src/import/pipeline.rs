@@ -25,6 +25,7 @@ use crate::case::manifest::{ImportRecord, Manifest};
 use crate::formats::completeness::{SourceFacts, warnings_of};
 use crate::formats::decode::Content;
 use crate::formats::layout::missing_listed_files;
+use crate::formats::limits::Limits;
 use crate::formats::recognise::Cut;
 use crate::formats::warnings;
 use crate::model::finding::{Finding, Severity};
@@ -43,6 +44,8 @@ pub struct ImportOptions {
     pub cluster: Option<String>,
     /// When snapshots were taken, when the evidence does not say.
     pub observed_at: Option<Timestamp>,
+    /// What evidence may unpack to.
+    pub limits: Limits,
     /// Import bundles that are not whole.
     pub accept_damaged: bool,
     /// The time now, for the import log.
@@ -74,7 +77,7 @@ pub fn import(options: &ImportOptions, progress: &dyn Progress) -> Result<Summar
     let mut chunks = Chunks::new(&mut staging, &cluster, u32::try_from(import_number).unwrap_or(u32::MAX));
     progress.begin("import", Some(found.inputs.iter().map(|i| i.size).sum()));
     for input in &found.inputs {
-        run.read(input, &mut chunks, progress)?;
+        run.read(input, options.limits, &mut chunks, progress)?;
     }
     progress.finish();
     let parts = chunks.finish()?;
@@ -245,13 +248,19 @@ impl Run {
     }
 
     /// Reads one file, unless the case has its bytes already.
-    fn read(&mut self, input: &Input, chunks: &mut Chunks<'_>, progress: &dyn Progress) -> Result<(), ImportError> {
+    fn read(
+        &mut self,
+        input: &Input,
+        limits: Limits,
+        chunks: &mut Chunks<'_>,
+        progress: &dyn Progress,
+    ) -> Result<(), ImportError> {
         if self.known_already(input)? {
             self.already += 1;
             progress.advance(input.size);
             return Ok(());
         }
-        read_source(input, progress, &mut Reading { run: self, input, chunks, progress })
+        read_source(input, limits, progress, &mut Reading { run: self, input, chunks, progress })
     }
 
     /// A source begins: the file, or a member of the archive it is.

@@ -3,7 +3,7 @@
 //! and never unpacked to disk. Whatever comes out of one file shares one budget.
 
 use std::convert::Infallible;
-use std::io::{self, Cursor, Read};
+use std::io::{self, Read};
 
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
@@ -64,9 +64,14 @@ pub trait Consumer {
 ///
 /// # Errors
 /// When the file cannot be read at all, or the consumer fails. Damage inside is a reject, not an error.
-pub fn read_source(input: &Input, progress: &dyn Progress, consumer: &mut dyn Consumer) -> Result<(), ImportError> {
+pub fn read_source(
+    input: &Input,
+    limits: Limits,
+    progress: &dyn Progress,
+    consumer: &mut dyn Consumer,
+) -> Result<(), ImportError> {
     let unreadable = |source: io::Error| ImportError::Unreadable { path: input.path.clone(), source };
-    let budget = Budget::new(Limits::default());
+    let budget = Budget::new(limits);
     let mut reading = Reading { budget: &budget, consumer };
     let mut hashing = Hashing::new(input.open().map_err(unreadable)?, Some(progress));
     let (number, facts) = reading.source(&input.path, &mut hashing, 0)?;
@@ -135,7 +140,7 @@ impl Reading<'_> {
         &mut self,
         number: usize,
         path: &str,
-        mut peeled: Peeled<'_>,
+        peeled: Peeled<'_>,
         depth: u32,
         facts: &mut FileFacts,
     ) -> Result<(), ImportError> {
@@ -144,10 +149,7 @@ impl Reading<'_> {
         if tar {
             archive::tar(peeled.reader, budget, &mut walk)?;
         } else {
-            match archive::buffer(&mut peeled.reader, budget) {
-                Ok(bytes) => archive::zip(Cursor::new(bytes), budget, &mut walk)?,
-                Err(e) => walk.damaged(&e),
-            }
+            archive::zip(peeled.reader, budget, &mut walk)?;
         }
         let (damage, refused) = (walk.damage, walk.refused);
         if refused {
@@ -164,8 +166,20 @@ impl Reading<'_> {
     }
 }
 
+/// Bytes of batches that are parsed at one time, beyond the one that reaches it.
+const GROUP_BYTES: usize = 128 << 20;
+
 fn next_group(source: &mut Source<'_>, size: usize) -> Vec<Batch> {
-    std::iter::from_fn(|| source.next_batch()).take(size).collect()
+    let mut bytes = 0;
+    let mut group = Vec::new();
+    while group.len() < size
+        && bytes < GROUP_BYTES
+        && let Some(batch) = source.next_batch()
+    {
+        bytes += batch.size();
+        group.push(batch);
+    }
+    group
 }
 
 /// The way through one archive.
@@ -291,7 +305,8 @@ pub fn read_stretch(
     offset: u64,
     length: u64,
 ) -> io::Result<Option<(Vec<u8>, String)>> {
-    let budget = Budget::new(Limits::default());
+    // What the import allowed is in the case already.
+    let budget = Budget::new(Limits::none());
     let mut hashing = Hashing::new(input.open()?, None);
     let stretch = Stretch { budget: &budget, offset, length };
     match member {
@@ -328,13 +343,11 @@ impl Stretch<'_> {
         member: &str,
         depth: u32,
     ) -> io::Result<Option<(Vec<u8>, String)>> {
-        let mut peeled = peel(reader, self.budget)?;
+        let peeled = peel(reader, self.budget)?;
         let mut find = Find { stretch: self, member, depth, found: Ok(None) };
         let walked: Result<(), Infallible> = match peeled.content {
             Content::Tar => archive::tar(peeled.reader, self.budget, &mut find),
-            Content::Zip => {
-                archive::zip(Cursor::new(archive::buffer(&mut peeled.reader, self.budget)?), self.budget, &mut find)
-            }
+            Content::Zip => archive::zip(peeled.reader, self.budget, &mut find),
             Content::Plain => Ok(()),
         };
         let Ok(()) = walked;
