@@ -9,6 +9,9 @@ use super::limits::{Bound, Budget, LimitExceeded};
 use super::tar_reader::{Next, TarReader};
 use super::zip_reader::{self, ZipReader};
 
+/// The name of members whose header is damaged.
+const LOST: &str = "#lost";
+
 /// Receives what an archive holds.
 pub trait Visitor {
     /// Ends the walk early.
@@ -37,9 +40,13 @@ pub fn tar<V: Visitor>(reader: impl Read + Send, budget: &Budget, visitor: &mut 
     for _ in 0..budget.limits().members {
         let header = match tar.next() {
             Ok(Next::Member(header)) => header,
-            Ok(Next::Damaged { blocks }) => {
-                let why = format!("{blocks} blocks of the archive are no member");
+            Ok(Next::Damaged) => {
+                // The name is gone, the records may be there.
+                let path = names.unique(LOST.to_owned());
+                let why =
+                    format!("expected the header of a member, found other bytes; what follows was read as `{path}`");
                 visitor.damaged(&io::Error::new(io::ErrorKind::InvalidData, why));
+                visitor.member(&path, &mut tar)?;
                 continue;
             }
             Ok(Next::End) => return Ok(()),

@@ -28,6 +28,7 @@ mod fluentd;
 pub mod format;
 mod gke;
 mod go_quote;
+mod inflate;
 pub mod join;
 mod journal;
 mod json_formats;

@@ -62,6 +62,19 @@ impl Opener<'_> {
 
     fn trimmed(&mut self, bytes: &[u8], unit: Unit) -> bool {
         let json = matches!(bytes.first(), Some(b'{' | b'['));
+        // Zeros in front of a record are a hole, or the end of a block that lies in the file by mistake.
+        if !json
+            && unit.length.is_none()
+            && let Some(at) = memchr::memmem::find(bytes, b"\0{\"")
+        {
+            let (torn, rest) = bytes.split_at(at + 1);
+            self.reject_bytes(torn, "expected a log record, found other bytes", Unit { ended: true, ..unit });
+            let offset = unit.offset + torn.len() as u64;
+            if !self.trimmed(rest, Unit { offset, ..unit }) {
+                self.documents(rest, offset, unit.line, unit.ended);
+            }
+            return true;
+        }
         let Ok(text) = std::str::from_utf8(bytes) else {
             if !json {
                 self.reject_bytes(bytes, "invalid UTF-8", unit);

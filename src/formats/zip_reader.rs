@@ -8,7 +8,8 @@
 use std::io::{self, BufRead as _, BufReader, Read};
 
 use flate2::Crc;
-use flate2::bufread::DeflateDecoder;
+
+use super::inflate::Inflate;
 
 const LOCAL: [u8; 4] = *b"PK\x03\x04";
 const LISTED: [u8; 4] = *b"PK\x01\x02";
@@ -102,6 +103,8 @@ impl<R: Read> ZipReader<R> {
                     self.pass(16)?;
                     let comment = u16::from_le_bytes(self.array()?);
                     self.pass(comment.into())?;
+                    // A checksum of the compression around it may follow.
+                    io::copy(&mut self.inner, &mut io::sink())?;
                     return Ok(Next::End);
                 }
                 _ => return self.resume(signature),
@@ -112,7 +115,7 @@ impl<R: Read> ZipReader<R> {
     /// The content of a member that is not [`Header::unreadable`].
     pub(super) fn content(&mut self, header: &Header) -> Content<'_, R> {
         let packed = (&mut self.inner).take(header.packed.unwrap_or(u64::MAX));
-        let body = if header.method == 0 { Body::Stored(packed) } else { Body::Deflated(DeflateDecoder::new(packed)) };
+        let body = if header.method == 0 { Body::Stored(packed) } else { Body::Deflated(packed, Inflate::new()) };
         Content { body, crc: Crc::new(), size: 0, check: header.check, failed: false }
     }
 
@@ -126,7 +129,8 @@ impl<R: Read> ZipReader<R> {
             (None, Some(packed)) => self.pass(packed)?,
             // Nothing says where it ends: the next member is looked for.
             (None, None) => return Ok(true),
-            (Some(read), _) if read.failed && header.packed.is_none() => return Ok(true),
+            // Its length may be wrong too: what follows is looked for.
+            (Some(read), _) if read.failed => return Ok(true),
             (Some(read), _) => self.pass(read.left)?,
         }
         if header.flags & SIZES_BEHIND == 0 {
@@ -232,7 +236,7 @@ pub(super) struct Content<'z, R: Read> {
 
 enum Body<'z, R: Read> {
     Stored(io::Take<&'z mut BufReader<R>>),
-    Deflated(DeflateDecoder<io::Take<&'z mut BufReader<R>>>),
+    Deflated(io::Take<&'z mut BufReader<R>>, Inflate),
 }
 
 /// What was read of a content.
@@ -249,7 +253,7 @@ impl<R: Read> Content<'_, R> {
     pub(super) fn finish(self) -> Passed {
         let limit = match &self.body {
             Body::Stored(body) => body.limit(),
-            Body::Deflated(body) => body.get_ref().limit(),
+            Body::Deflated(body, _) => body.limit(),
         };
         // Without a known length there is no rest: the content says itself where it ends.
         let left = if limit > u64::MAX / 2 { 0 } else { limit };
@@ -265,7 +269,7 @@ impl<R: Read> Content<'_, R> {
                 }
                 n
             }
-            Body::Deflated(body) => body.read(buf)?,
+            Body::Deflated(body, inflate) => inflate.read(body, buf)?,
         };
         self.crc.update(buf.get(..n).unwrap_or_default());
         self.size += n as u64;

@@ -193,6 +193,10 @@ fn date_snapshots(found: &mut Found, observed_at: Option<Timestamp>) -> Result<(
     for input in found.inputs.iter().filter(|i| i.file_name == "snapshot.json" && i.size < 1 << 16) {
         let mut text = String::new();
         let read = input.open().and_then(|mut r| r.read_to_string(&mut text));
+        // Damage of a bundle is a finding of its own.
+        if read.is_err() && input.bundle.is_some() {
+            continue;
+        }
         read.map_err(|e| ImportError::Unreadable { path: input.path.clone(), source: e })?;
         if let Ok(snapshot) = serde_json::from_str::<SnapshotFile>(&text) {
             found.clusters.extend(snapshot.cluster.clone());

@@ -111,9 +111,16 @@ impl Reading<'_> {
         };
         facts.compression = peeled.compression();
         facts.content = peeled.content;
+        if peeled.too_deep {
+            facts.warnings.push(warnings::NESTED_TOO_DEEP.to_owned());
+            self.told(number, &format!("compressed more than {} times over: not read", peeled.layers.len()))?;
+        }
         match peeled.content {
             Content::Plain => facts.cut = self.plain(number, &id, path, peeled)?,
-            _ if depth >= NESTED => facts.warnings.push(warnings::NESTED_TOO_DEEP.to_owned()),
+            _ if depth >= NESTED => {
+                facts.warnings.push(warnings::NESTED_TOO_DEEP.to_owned());
+                self.told(number, "an archive in an archive in an archive: not read; unpack the outer ones")?;
+            }
             _ => self.members(number, path, peeled, depth, &mut facts)?,
         }
         Ok((number, facts))
@@ -161,8 +168,13 @@ impl Reading<'_> {
     /// What could not be read of an archive or member: a warning, and a reject that says why.
     fn damaged(&mut self, number: usize, why: &io::Error, facts: &mut FileFacts) -> Result<(), ImportError> {
         facts.warnings.push(failure_code(&[], why));
-        let reject = Reject::new(0, 1, b"", format!("{why}; everything before it was read"));
-        self.consumer.take(number, Parsed { rejects: vec![reject], ..Default::default() })
+        self.told(number, &format!("{why}; everything before it was read"))
+    }
+
+    /// A reject of the source as a whole.
+    fn told(&mut self, number: usize, why: &str) -> Result<(), ImportError> {
+        let rejects = vec![Reject::new(0, 1, b"", why)];
+        self.consumer.take(number, Parsed { rejects, ..Default::default() })
     }
 }
 

@@ -19,6 +19,10 @@ pub fn check_manifest(bytes: &[u8]) {
         assert!(manifest::is_safe(path), "`{path}` leads outside");
         assert_eq!(digest.len(), 64);
     }
+    // A path that begins like the marks in front of one cannot be written apart from them.
+    if read.files.keys().any(|p| p.starts_with([' ', '\t', '*']) || p.starts_with("./")) {
+        return;
+    }
     let written = manifest::render_canonical(&read);
     let again = manifest::parse(written.as_bytes(), Algorithm::Sha256, BagVersion::V1);
     assert_eq!(again.files, read.files, "a manifest changes by being written and read");

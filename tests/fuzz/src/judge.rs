@@ -108,7 +108,7 @@ impl Sink for Judge<'_> {
 /// Reads bytes as a file that is not compressed.
 pub fn read<'b>(bytes: &'b [u8], path: &str) -> Judge<'b> {
     let budget = Budget::new(Limits::default());
-    let peeled = Peeled { layers: Vec::new(), content: Content::Plain, reader: Box::new(bytes) };
+    let peeled = Peeled { layers: Vec::new(), too_deep: false, content: Content::Plain, reader: Box::new(bytes) };
     let mut source = Source::open(peeled, path, &budget);
     let mut judge = Judge::new(bytes);
     let ctx = Context::of_path(path);
