@@ -74,11 +74,20 @@ pub fn read_source(
     let budget = Budget::new(limits);
     let mut reading = Reading { budget: &budget, consumer };
     let mut hashing = Hashing::new(input.open().map_err(unreadable)?, Some(progress));
-    let (number, facts) = reading.source(&input.path, &mut hashing, 0)?;
-    match hashing.finish() {
-        Ok((sha256, size)) => reading.consumer.end(number, &FileFacts { sha256, size, ..facts }),
+    let (number, mut facts) = reading.source(&input.path, &mut hashing, 0)?;
+    let known = hashing.failure.is_some();
+    (facts.sha256, facts.size) = match hashing.finish() {
+        Ok(digest) => digest,
+        // A damaged bundle that is imported all the same: what could be read counts.
+        Err(e) if input.bundle.is_some() => {
+            if !known {
+                reading.damaged(number, &e, &mut facts)?;
+            }
+            hashing.so_far()
+        }
         Err(e) => return Err(unreadable(e)),
-    }
+    };
+    reading.consumer.end(number, &facts);
     Ok(())
 }
 
