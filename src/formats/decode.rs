@@ -131,7 +131,28 @@ pub fn peel<'r>(reader: Box<dyn Read + Send + 'r>, budget: &Budget) -> io::Resul
             return Ok(Peeled { layers, too_deep, content, reader: Box::new(whole) });
         }
         layers.push(compression);
-        reader = Box::new(budget.bounded(decoder(compression, Box::new(whole))?));
+        reader = Box::new(budget.bounded(Named { compression, inner: decoder(compression, Box::new(whole))? }));
+    }
+}
+
+/// Says in words what decoders say in codes.
+struct Named<R> {
+    compression: Compression,
+    inner: R,
+}
+
+impl<R: Read> Read for Named<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.inner.read(buf).map_err(|e| {
+            let said = e.to_string().to_lowercase();
+            let greedy = said.contains("memory limit") || said.contains("requires too much memory");
+            if !greedy || super::limits::LimitExceeded::behind(&e).is_some() {
+                return e;
+            }
+            let name = self.compression.as_str();
+            let why = format!("unpacking needs more memory than is given to one file; unpack it with the {name} tool and import the result");
+            io::Error::new(io::ErrorKind::OutOfMemory, why)
+        })
     }
 }
 

@@ -22,6 +22,7 @@ pub mod decode;
 pub mod documents;
 mod elasticsearch;
 mod event_list;
+mod few;
 mod fields;
 mod fluent_bit;
 mod fluentd;

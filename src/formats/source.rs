@@ -5,10 +5,12 @@
 //! but the cutting; only documents and CSV are held in memory whole.
 
 use std::io::{self, Read};
+use std::ops::Range;
 
 use super::blocks::{Block, BlockReader, Piece};
 use super::decode::{Compression, Peeled, failure_code};
 use super::documents::{self, Cutter};
+use super::few::Few;
 use super::format::Format;
 use super::join::{Joiner, Record};
 use super::layout::{Context, LISTING_SUFFIX};
@@ -61,6 +63,22 @@ impl Batch {
             Self::Records(records) => records.iter().map(|r| r.bytes.len()).sum(),
             Self::Documents(b) | Self::Csv(b) | Self::Yaml(b) | Self::ApiResources(b) | Self::Listing(b) => b.len(),
             Self::ExportMarker | Self::Failed { .. } | Self::TooLong(_) => 0,
+        }
+    }
+
+    /// Bytes of the source that lie in the batch; of joined records, their own bytes.
+    fn stretch(&self, range: Range<u64>) -> Vec<u8> {
+        let slice = |bytes: &[u8], start: u64| {
+            let at = |offset: u64| usize::try_from(offset.saturating_sub(start)).unwrap_or(usize::MAX).min(bytes.len());
+            bytes.get(at(range.start)..at(range.end)).unwrap_or_default().to_vec()
+        };
+        match self {
+            Self::Lines(block) => slice(&block.bytes, block.offset),
+            Self::Records(records) => {
+                records.iter().filter(|r| range.contains(&r.offset)).flat_map(|r| r.bytes.iter().copied()).collect()
+            }
+            Self::Documents(b) | Self::Csv(b) | Self::Yaml(b) | Self::ApiResources(b) | Self::Listing(b) => slice(b, 0),
+            Self::ExportMarker | Self::Failed { .. } | Self::TooLong(_) => Vec::new(),
         }
     }
 }
@@ -219,9 +237,15 @@ fn documents_end_broken(bytes: &[u8]) -> bool {
     matches!(Cutter::new(bytes, 0, 1).last(), Some(documents::Piece::Broken(_)))
 }
 
-/// Opens a batch. Yaml, tables and listings are left to the caller.
+/// Opens a batch. Yaml, tables and listings are left to the caller. Where thousands of records of one batch
+/// cannot be read, one reject stands for those behind the first two thousand, and says how many they are.
 pub fn open_batch(batch: &Batch, ctx: &Context, sink: &mut dyn Sink) {
-    let mut opener = Opener { ctx, sink, damaged: false };
+    let mut few = Few::new(sink);
+    open(batch, &mut Opener { ctx, sink: &mut few, damaged: false });
+    few.finish(|range| batch.stretch(range));
+}
+
+fn open(batch: &Batch, opener: &mut Opener<'_>) {
     match batch {
         Batch::Lines(block) => opener.block(block),
         Batch::Records(records) => opener.records(records),

@@ -484,7 +484,9 @@ impl Run {
         }
         let paths = options.paths.iter().map(|p| p.display().to_string()).collect();
         let first = found.inputs.first().map(|i| i.path.clone()).unwrap_or_default();
-        Err(ImportError::NothingRecognised { paths, files: found.inputs.len(), first })
+        let path_of = |id: &str| self.sources.iter().find(|s| s.source_id == id).map(|s| s.path.clone());
+        let why = self.rejects.first().and_then(|(id, reject)| Some((path_of(id)?, reject.reason.clone())));
+        Err(ImportError::NothingRecognised { paths, files: found.inputs.len(), first, why })
     }
 
     fn snapshot_rows(&mut self) -> Result<SnapshotRows, ImportError> {

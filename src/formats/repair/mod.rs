@@ -225,8 +225,11 @@ impl Walk<'_> {
             behind = at + stand_in.len();
         }
         if comma && behind < range.end {
-            let at = (behind..range.end).rfind(|at| self.bytes.get(*at) != Some(&b'\n')).unwrap_or(range.end - 1);
-            self.put(at, b',');
+            match (behind..range.end).rfind(free) {
+                Some(at) => self.put(at, b','),
+                // No room for both: without either, the comma before the stretch serves what follows.
+                None => (range.start..behind).filter(free).for_each(|at| self.put(at, b' ')),
+            }
         }
         self.cuts.push((range, why));
     }
