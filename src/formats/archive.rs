@@ -100,7 +100,14 @@ pub fn zip<V: Visitor>(reader: impl Read + Send, budget: &Budget, visitor: &mut 
                 return Ok(());
             }
             Err(e) => {
-                visitor.damaged(&e);
+                let cut = e.kind() == io::ErrorKind::UnexpectedEof;
+                let why = || {
+                    io::Error::new(
+                        io::ErrorKind::UnexpectedEof,
+                        "the archive is cut off: it ends before its directory does",
+                    )
+                };
+                visitor.damaged(&if cut { why() } else { e });
                 return Ok(());
             }
         }

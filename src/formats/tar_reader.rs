@@ -70,9 +70,10 @@ impl<R: Read> TarReader<R> {
             }
             self.ended = false;
             let Some(mut header) = parse(&block) else {
-                // Where bytes are missing or too many, records lie here; a header ends in zeros.
-                let mut lost = block.to_vec();
-                lost.extend(block.ends_with(&[0; 12]).then_some(b'\n'));
+                // A spoilt header is passed over. Where bytes are missing or too many, records lie here.
+                let header = block.get(257..262) == Some(b"ustar") && block.ends_with(&[0; 12]);
+                let mut lost = if header { Vec::new() } else { block.to_vec() };
+                lost.extend((!header && block.ends_with(&[0; 12])).then_some(b'\n'));
                 self.lost = Some(lost);
                 return Ok(Next::Damaged);
             };

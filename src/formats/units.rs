@@ -11,7 +11,7 @@ use super::spot::Spot;
 use super::{Reject, salvage, text_lines, warnings};
 
 /// A record of this many openers may be too deep; counting stops here.
-const MAX_NESTING: usize = 1000;
+pub(super) const MAX_NESTING: usize = 1000;
 
 impl Opener<'_> {
     /// Opens the lines of a block.
@@ -211,7 +211,7 @@ fn with_salvage(why: &str, bytes: &[u8]) -> String {
 
 /// Whether JSON is nested so deep that no one writes it but to harm its reader. Values that become
 /// columns are kept verbatim, so nothing here recurses; what reads them later does.
-fn too_deep(json: &[u8]) -> bool {
+pub(super) fn too_deep(json: &[u8]) -> bool {
     if json.len() <= 2 * MAX_NESTING || memchr::memchr2_iter(b'{', b'[', json).nth(MAX_NESTING).is_none() {
         return false;
     }
