@@ -157,7 +157,11 @@ impl Opener<'_> {
             let version = version.as_deref().unwrap_or_default();
             if version.starts_with("audit.k8s.io/") {
                 let around = super::fluent_bit::merged(&doc.fields, around);
-                return self.native_text(doc.text, around).map(|_| ());
+                if !self.native_text(doc.text, around)? {
+                    let why = "expected an audit event, found one whose `kind` or `apiVersion` is given twice";
+                    self.reject(doc.text, why, around, warnings::REJECTED_LINE);
+                }
+                return Ok(());
             }
             if version == "v1" || version.starts_with("events.k8s.io/") {
                 self.sink.warn(warnings::CLUSTER_EVENTS);
