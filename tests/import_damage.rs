@@ -53,8 +53,9 @@ fn incident() -> Files {
         } else {
             text = String::from_utf8(bytes).unwrap();
         }
-        let wanted =
-            |n: usize, l: &str| l.len() < 3000 && (n % 70 == 0 || n % 6 == 0 && l.contains("rbac.authorization"));
+        let wanted = |n: usize, l: &str| {
+            l.len() < 3000 && (n.is_multiple_of(70) || n.is_multiple_of(6) && l.contains("rbac.authorization"))
+        };
         lines.extend(text.lines().enumerate().filter(|(n, l)| wanted(*n, l)).map(|(_, l)| format!("{l}\n")));
     }
     let mut files = Files::new();
@@ -432,7 +433,8 @@ fn damaged_compression_gives_what_lies_before_the_damage() {
                 if let Some(why) = lost(&wanted, &after) {
                     wrong.push(format!("{extension} {word}: {why}"));
                 }
-                if !told(&before, &after) && !(whole && invisible(&text)) {
+                let unseen = whole && invisible(&text);
+                if !told(&before, &after) && !unseen {
                     wrong.push(format!("{extension} {word}: nothing tells of it"));
                 }
             }
