@@ -12,7 +12,11 @@ use kubesleuth::cli::settings::error_code;
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
-    match Cli::parse().run() {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return unparsed(&error),
+    };
+    match cli.run() {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
@@ -21,6 +25,19 @@ fn main() -> ExitCode {
             ExitCode::from(error_code())
         }
     }
+}
+
+/// Help, or what is wrong with the arguments. It repeats them, and they may have been copied out of evidence.
+fn unparsed(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let mut err = io::stderr().lock();
+    for line in error.render().to_string().lines() {
+        let _ = writeln!(err, "{}", kubesleuth::render::escape::terminal(line));
+    }
+    ExitCode::from(error_code())
 }
 
 /// The error with its causes, each said once: many errors tell their cause in their own words already.

@@ -10,6 +10,7 @@ use super::time_args::AtArg;
 use super::{Settings, UNKNOWN, USAGE, YES};
 use crate::answer::question::{Typed, understand};
 use crate::answer::{can, load, reviews};
+use crate::render::json::VisibleJson;
 
 /// Arguments of `can`.
 #[derive(Debug, clap::Args)]
@@ -78,7 +79,7 @@ fn run_reviews(
         let open = File::open(file).with_context(|| format!("cannot read `{}`", file.display()))?;
         Box::new(BufReader::with_capacity(1 << 18, open))
     };
-    let mut out = BufWriter::with_capacity(1 << 18, io::stdout().lock());
+    let mut out = VisibleJson(BufWriter::with_capacity(1 << 18, io::stdout().lock()));
     let tally = reviews::run(authorizer, &mut input, at, &mut out)?;
     out.flush()?;
     if tally.broken > 0 && !quiet {

@@ -4,8 +4,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::{Settings, YES};
+use super::{Settings, YES, size};
 use crate::bundle::custody::{Imported, record_import};
+use crate::formats::limits::Limits;
 use crate::import::discover::discover;
 use crate::import::{ImportOptions, Summary, import};
 use crate::model::finding::Finding;
@@ -24,6 +25,15 @@ pub struct Args {
     /// Import bundles although they are not whole; what is wrong with them is kept as findings
     #[arg(long)]
     accept_damaged: bool,
+    /// Bytes that may be unpacked from one file, such as 500GiB
+    #[arg(long, value_name = "SIZE", default_value = "4TiB", value_parser = size::parse)]
+    max_decompressed: u64,
+    /// Bytes that may be unpacked for each byte read, once a file has given 64 MiB
+    #[arg(long, value_name = "N", default_value_t = Limits::default().ratio)]
+    max_ratio: u64,
+    /// The longest line that is read; a longer one is a reject
+    #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = size::parse)]
+    max_line: u64,
     /// Threads to use; default: all cores. The tables are the same for any number
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -40,6 +50,12 @@ impl Args {
             paths: self.paths,
             cluster: settings.cluster.clone(),
             observed_at: self.observed_at,
+            limits: Limits {
+                total: self.max_decompressed,
+                ratio: self.max_ratio,
+                line: usize::try_from(self.max_line).unwrap_or(usize::MAX),
+                ..Limits::default()
+            },
             accept_damaged: self.accept_damaged,
             now: super::collect::now(),
         };

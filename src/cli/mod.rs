@@ -20,6 +20,7 @@ pub mod settings;
 pub mod show;
 pub mod sign;
 pub mod sign_args;
+pub mod size;
 pub mod sources;
 pub mod sql;
 pub mod subject_args;

@@ -122,13 +122,6 @@ impl Settings {
                     "note: {n} cells hold control or invisible characters, written as escapes; -o json has the exact text"
                 )?;
             }
-            if report.csv_cells_escaped > 0 {
-                let n = report.csv_cells_escaped;
-                writeln!(
-                    err,
-                    "note: {n} cells hold control or invisible characters, written as escapes; -o json has the exact text"
-                )?;
-            }
         }
         Ok(code(answer.verdict))
     }

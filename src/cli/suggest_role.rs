@@ -11,7 +11,7 @@ use super::time_args::StretchArgs;
 use crate::answer::suggest::{self, OnConflict, Question, Suggestion};
 use crate::answer::uses::{self, LogView};
 use crate::answer::{load, subject};
-use crate::render::{Format, escape, yaml};
+use crate::render::{Format, escape, json as json_text, yaml};
 
 /// Arguments of `suggest-role`. The answer is YAML for `kubectl apply`, or with `-o json` a List.
 #[derive(Debug, clap::Args)]
@@ -66,11 +66,11 @@ fn write(suggestion: &Suggestion, settings: &Settings) -> io::Result<()> {
     match settings.format {
         Format::Json => {
             let list = json!({"apiVersion": "v1", "items": suggestion.objects, "kind": "List"});
-            writeln!(out, "{list:#}")?;
+            writeln!(out, "{}", json_text::document(&list, true))?;
         }
         Format::Jsonl => {
             for object in &suggestion.objects {
-                writeln!(out, "{object}")?;
+                writeln!(out, "{}", json_text::document(object, false))?;
             }
         }
         _ => return out.write_all(commented(suggestion).as_bytes()),

@@ -3,10 +3,14 @@
 //! no honest collection holds them in place of a log.
 
 use std::collections::HashMap;
-use std::io::{self, Read, Seek};
+use std::io::{self, Read};
 
-use super::limits::{Budget, LimitExceeded};
+use super::limits::{Bound, Budget, LimitExceeded};
 use super::tar_reader::{Next, TarReader};
+use super::zip_reader::{self, ZipReader};
+
+/// The name of members whose header is damaged.
+const LOST: &str = "#lost";
 
 /// Receives what an archive holds.
 pub trait Visitor {
@@ -36,9 +40,13 @@ pub fn tar<V: Visitor>(reader: impl Read + Send, budget: &Budget, visitor: &mut 
     for _ in 0..budget.limits().members {
         let header = match tar.next() {
             Ok(Next::Member(header)) => header,
-            Ok(Next::Damaged { blocks }) => {
-                let why = format!("{blocks} blocks of the archive are no member");
+            Ok(Next::Damaged) => {
+                // The name is gone, the records may be there.
+                let path = names.unique(LOST.to_owned());
+                let why =
+                    format!("expected the header of a member, found other bytes; what follows was read as `{path}`");
                 visitor.damaged(&io::Error::new(io::ErrorKind::InvalidData, why));
+                visitor.member(&path, &mut tar)?;
                 continue;
             }
             Ok(Next::End) => return Ok(()),
@@ -59,61 +67,129 @@ pub fn tar<V: Visitor>(reader: impl Read + Send, budget: &Budget, visitor: &mut 
     Ok(())
 }
 
-/// Walks over a zip archive.
+/// Walks over a zip stream. Members come as they lie in the file, the directory at its end is held against
+/// them: what only one of the two knows is told.
 ///
 /// # Errors
 /// Those of the visitor.
-pub fn zip<R: Read + Seek + Send, V: Visitor>(reader: R, budget: &Budget, visitor: &mut V) -> Result<(), V::Error> {
-    let mut archive = match zip::ZipArchive::new(reader) {
-        Ok(archive) => archive,
-        Err(e) => {
-            visitor.damaged(&io::Error::new(io::ErrorKind::InvalidData, e));
-            return Ok(());
-        }
-    };
-    let mut names = Names::default();
-    for number in 0..archive.len() {
-        if number as u64 >= budget.limits().members {
-            visitor.damaged(&too_many(budget));
-            return Ok(());
-        }
-        let name = archive.name_for_index(number).and_then(Result::ok).unwrap_or_default().into_owned();
-        let file = match archive.by_index(number) {
-            Ok(file) => file,
-            Err(e) => {
-                visitor.refused(&name, &format!("the member cannot be read: {e}"));
-                continue;
+pub fn zip<V: Visitor>(reader: impl Read + Send, budget: &Budget, visitor: &mut V) -> Result<(), V::Error> {
+    let mut zip = ZipReader::new(reader);
+    let (mut names, mut directory) = (Names::default(), Directory::default());
+    for _ in 0..budget.limits().members.saturating_mul(2) {
+        match zip.next() {
+            Ok(zip_reader::Next::Member(header)) => {
+                directory.met(&header.name);
+                if let Err(e) = zip_member(&mut zip, &header, budget, &mut names, visitor)? {
+                    visitor.damaged(&e);
+                    return Ok(());
+                }
             }
-        };
-        let link = file.unix_mode().is_some_and(|mode| !matches!(mode & 0o170_000, 0 | 0o100_000 | 0o040_000));
-        match label(file.name_raw()) {
-            _ if file.is_dir() => {}
-            Ok(path) if link => visitor.refused(&path, "a link or device"),
-            Ok(path) => visitor.member(&names.unique(path), &mut budget.bounded(file))?,
-            Err((path, why)) => visitor.refused(&path, why),
+            Ok(zip_reader::Next::Listed(listed)) => {
+                directory.listed(&listed.name);
+                if listed.special {
+                    let (Ok(path) | Err((path, _))) = label(&listed.name);
+                    visitor.refused(&path, "a link or device, whose content is no log");
+                }
+            }
+            Ok(zip_reader::Next::Damaged { bytes }) => {
+                let why = format!("{bytes} bytes of the archive are no member");
+                visitor.damaged(&io::Error::new(io::ErrorKind::InvalidData, why));
+            }
+            Ok(zip_reader::Next::End) => {
+                directory.differences().into_iter().for_each(|why| visitor.damaged(&why));
+                return Ok(());
+            }
+            Err(e) => {
+                let cut = e.kind() == io::ErrorKind::UnexpectedEof;
+                let why = || {
+                    io::Error::new(
+                        io::ErrorKind::UnexpectedEof,
+                        "the archive is cut off: it ends before its directory does",
+                    )
+                };
+                visitor.damaged(&if cut { why() } else { e });
+                return Ok(());
+            }
         }
     }
+    visitor.damaged(&too_many(budget));
     Ok(())
 }
 
-/// Reads an archive that lies inside another into memory, as zip needs.
-///
-/// # Errors
-/// When it is larger than the limit, or cannot be read.
-pub fn buffer(reader: &mut dyn Read, budget: &Budget) -> io::Result<Vec<u8>> {
-    let limit = budget.limits().buffered;
-    let mut bytes = Vec::new();
-    reader.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
-    let produced = bytes.len() as u64;
-    if produced > limit {
-        return Err(io::Error::other(LimitExceeded { produced, consumed: produced, allowed: limit }));
+/// Hands one member on, and goes behind it; the inner error is what ends the archive.
+fn zip_member<R: Read + Send, V: Visitor>(
+    zip: &mut ZipReader<R>,
+    header: &zip_reader::Header,
+    budget: &Budget,
+    names: &mut Names,
+    visitor: &mut V,
+) -> Result<io::Result<()>, V::Error> {
+    let path = match (label(&header.name), header.unreadable()) {
+        _ if header.name.ends_with(b"/") => return Ok(zip.behind(header, None).map(drop)),
+        (Ok(path), None) => names.unique(path),
+        (Ok(path), Some(why)) => {
+            visitor.refused(&path, &why);
+            return Ok(zip.behind(header, None).map(drop));
+        }
+        (Err((path, why)), _) => {
+            visitor.refused(&path, why);
+            String::new()
+        }
+    };
+    let mut content = zip.content(header);
+    let mut bounded = budget.bounded(&mut content);
+    if !path.is_empty() {
+        visitor.member(&path, &mut bounded)?;
     }
-    Ok(bytes)
+    // What the visitor did not want is passed over; its errors are the visitor's own, but for the budget's.
+    let passed = io::copy(&mut bounded, &mut io::sink());
+    let passed_content = content.finish();
+    if let Some(limit) = passed.err().as_ref().and_then(LimitExceeded::behind).copied().or(budget.spent()) {
+        return Ok(Err(io::Error::other(limit)));
+    }
+    Ok(zip.behind(header, Some(passed_content)).map(|matches| {
+        if !matches {
+            let why = format!("member `{path}` does not match its checksum");
+            visitor.damaged(&io::Error::new(io::ErrorKind::InvalidData, why));
+        }
+    }))
+}
+
+/// The members met in the file, against the directory at its end.
+#[derive(Default)]
+struct Directory {
+    /// For each name: how often it was met, less how often it is listed.
+    names: HashMap<Vec<u8>, i64>,
+}
+
+impl Directory {
+    fn met(&mut self, name: &[u8]) {
+        *self.names.entry(name.to_owned()).or_default() += 1;
+    }
+
+    fn listed(&mut self, name: &[u8]) {
+        *self.names.entry(name.to_owned()).or_default() -= 1;
+    }
+
+    /// What only one of the two knows, in a sentence each.
+    fn differences(&self) -> Vec<io::Error> {
+        let told = |wanted: fn(i64) -> bool, what: &str| {
+            let mut names: Vec<&Vec<u8>> =
+                self.names.iter().filter(|(_, n)| wanted(**n)).map(|(name, _)| name).collect();
+            names.sort();
+            let first = String::from_utf8_lossy(names.first()?).into_owned();
+            let why = format!("{} {what} (first: `{first}`)", names.len());
+            Some(io::Error::new(io::ErrorKind::InvalidData, why))
+        };
+        let hidden = told(|n| n > 0, "members of the archive are not in its directory; they were read");
+        let missing = told(|n| n < 0, "members that the archive's directory lists were not met where members lie");
+        hidden.into_iter().chain(missing).collect()
+    }
 }
 
 fn too_many(budget: &Budget) -> io::Error {
     let members = budget.limits().members;
-    io::Error::other(LimitExceeded { produced: members, consumed: members, allowed: members })
+    io::Error::other(LimitExceeded { bound: Bound::Members, produced: members, consumed: members, allowed: members })
 }
 
 /// The name of a member as a path to show; an error for names that lead elsewhere.

@@ -73,6 +73,8 @@ pub struct BlockReader<R> {
     block_size: usize,
     max_line: usize,
     carried: Vec<u8>,
+    /// As many of the carried bytes hold no line end.
+    searched: usize,
     offset: u64,
     line: u64,
     ended: bool,
@@ -88,7 +90,17 @@ impl<R: Read> BlockReader<R> {
 
     /// As [`BlockReader::new`] with another limit on lines.
     pub fn with_max_line(inner: R, block_size: usize, max_line: usize) -> Self {
-        Self { inner, block_size, max_line, carried: Vec::new(), offset: 0, line: 1, ended: false, failure: None }
+        Self {
+            inner,
+            block_size,
+            max_line,
+            carried: Vec::new(),
+            searched: 0,
+            offset: 0,
+            line: 1,
+            ended: false,
+            failure: None,
+        }
     }
 
     /// Where reading stands: offset and line of the next byte.
@@ -105,13 +117,13 @@ impl<R: Read> BlockReader<R> {
     pub fn next_piece(&mut self) -> Option<Piece> {
         loop {
             if let Some(end) = self.block_end() {
-                return Some(Piece::Lines(self.cut(end)));
+                return Some(self.piece(end));
             }
             if self.ended {
                 let rest = self.carried.len();
-                return (rest > 0).then(|| Piece::Lines(self.cut(rest)));
+                return (rest > 0).then(|| self.piece(rest));
             }
-            if self.carried.len() > self.max_line {
+            if self.carried.len() > self.max_line && memchr::memchr(b'\n', &self.carried).is_none() {
                 return Some(Piece::TooLong(self.skip_long_line()));
             }
             self.fill();
@@ -119,14 +131,31 @@ impl<R: Read> BlockReader<R> {
     }
 
     /// Where the carried bytes may be cut: behind the last line end, once there is a block's worth.
-    fn block_end(&self) -> Option<usize> {
+    fn block_end(&mut self) -> Option<usize> {
         if self.carried.len() < self.block_size && !self.ended {
             return None;
         }
-        memchr::memrchr(b'\n', &self.carried).map(|i| i + 1)
+        let fresh = self.carried.get(self.searched..).unwrap_or_default();
+        let end = memchr::memrchr(b'\n', fresh).map(|i| self.searched + i + 1);
+        self.searched = self.carried.len();
+        end
+    }
+
+    /// Whole lines up to `end`, or up to the first that is too long, or that one.
+    fn piece(&mut self, end: usize) -> Piece {
+        let mut start = 0;
+        let lines = self.carried.get(..end).filter(|b| b.len() > self.max_line).unwrap_or_default();
+        for line in lines.split_inclusive(|b| *b == b'\n') {
+            if line.strip_suffix(b"\n").unwrap_or(line).len() > self.max_line {
+                return if start == 0 { Piece::TooLong(self.skip_long_line()) } else { Piece::Lines(self.cut(start)) };
+            }
+            start += line.len();
+        }
+        Piece::Lines(self.cut(end))
     }
 
     fn cut(&mut self, end: usize) -> Block {
+        self.searched = 0;
         let rest = self.carried.split_off(end);
         let bytes = std::mem::replace(&mut self.carried, rest);
         let block = Block { offset: self.offset, first_line: self.line, bytes: Buffer::from_vec(bytes) };
@@ -169,7 +198,7 @@ impl<R: Read> BlockReader<R> {
             self.fill();
         }
         let mut reject = Reject::new(offset, line, &first, "");
-        reject.reason = format!("line of {length} bytes: expected at most {}", self.max_line);
+        reject.reason = format!("line of {length} bytes: expected at most {}; --max-line allows more", self.max_line);
         reject.length = length;
         reject.sha256 = hex(&hash.finalize());
         reject
@@ -206,6 +235,23 @@ mod tests {
                 offset += raw.len() as u64;
             }
             prop_assert_eq!(all_lines(text.as_bytes(), block), expected);
+        }
+    }
+
+    #[test]
+    fn only_lines_over_the_limit_are_rejects_however_large_the_blocks() {
+        let text = b"a\nbbbbbb\nc\n\nddddddd";
+        for block in [1, 3, 8, 1 << 16] {
+            let mut reader = BlockReader::with_max_line(&text[..], block, 5);
+            let (mut lines, mut rejects) = (Vec::new(), Vec::new());
+            while let Some(piece) = reader.next_piece() {
+                match piece {
+                    Piece::Lines(b) => lines.extend(b.lines().map(|l| (l.number, l.bytes.to_vec()))),
+                    Piece::TooLong(r) => rejects.push((r.line, r.offset, r.length)),
+                }
+            }
+            assert_eq!(lines, [(1, b"a".to_vec()), (3, b"c".to_vec()), (4, b"".to_vec())], "{block}");
+            assert_eq!(rejects, [(2, 2, 6), (5, 12, 7)], "{block}");
         }
     }
 

@@ -6,9 +6,9 @@
 use std::fmt;
 use std::io::{self, BufReader, Read};
 
-use flate2::bufread::MultiGzDecoder;
-
+use super::inflate::Gunzip;
 use super::limits::Budget;
+use super::tar_reader;
 
 /// How a file is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +76,9 @@ pub enum Content {
 impl Content {
     /// Told by the first bytes.
     pub fn of(head: &[u8]) -> Self {
-        if head.get(257..262) == Some(b"ustar") {
+        // Archives of before 1988 have no mark, but a checksum.
+        let header = || head.first_chunk().is_some_and(|block| tar_reader::parse(block).is_some());
+        if head.get(257..262) == Some(b"ustar") || header() {
             Self::Tar
         } else if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
             Self::Zip
@@ -90,6 +92,8 @@ impl Content {
 pub struct Peeled<'r> {
     /// The layers taken off, outermost first.
     pub layers: Vec<Compression>,
+    /// There are more layers than [`super::limits::Limits::depth`]; they were left on.
+    pub too_deep: bool,
     /// What was found.
     pub content: Content,
     /// Its bytes.
@@ -123,10 +127,32 @@ pub fn peel<'r>(reader: Box<dyn Read + Send + 'r>, budget: &Budget) -> io::Resul
         let content = Content::of(&head);
         let whole = io::Cursor::new(head).chain(Failing(failure)).chain(reader);
         if compression == Compression::None || layers.len() >= budget.limits().depth as usize {
-            return Ok(Peeled { layers, content, reader: Box::new(whole) });
+            let too_deep = compression != Compression::None;
+            return Ok(Peeled { layers, too_deep, content, reader: Box::new(whole) });
         }
         layers.push(compression);
-        reader = Box::new(budget.bounded(decoder(compression, Box::new(whole))?));
+        reader = Box::new(budget.bounded(Named { compression, inner: decoder(compression, Box::new(whole))? }));
+    }
+}
+
+/// Says in words what decoders say in codes.
+struct Named<R> {
+    compression: Compression,
+    inner: R,
+}
+
+impl<R: Read> Read for Named<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.inner.read(buf).map_err(|e| {
+            let said = e.to_string().to_lowercase();
+            let greedy = said.contains("memory limit") || said.contains("requires too much memory");
+            if !greedy || super::limits::LimitExceeded::behind(&e).is_some() {
+                return e;
+            }
+            let name = self.compression.as_str();
+            let why = format!("unpacking needs more memory than is given to one file; unpack it with the {name} tool and import the result");
+            io::Error::new(io::ErrorKind::OutOfMemory, why)
+        })
     }
 }
 
@@ -143,7 +169,7 @@ fn decoder<'r>(compression: Compression, reader: Box<dyn Read + Send + 'r>) -> i
     let buffered = BufReader::with_capacity(1 << 18, reader);
     Ok(match compression {
         Compression::None => Box::new(buffered),
-        Compression::Gzip => Box::new(MultiGzDecoder::new(buffered)),
+        Compression::Gzip => Box::new(Gunzip::new(buffered)),
         Compression::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(buffered)?),
         Compression::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(buffered)),
         Compression::Xz => {

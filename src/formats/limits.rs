@@ -2,45 +2,98 @@
 //! budget is shared by everything that comes out of one file, however deeply it is packed, and is
 //! measured against the bytes read from that file.
 
+use std::fmt;
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The bounds. The defaults are far above what logs reach (they shrink twenty- to sixtyfold).
+/// The bounds. Logs shrink twenty- to sixtyfold, rarely a few hundredfold: every event carries an audit ID of
+/// sixteen random bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes unpacked for each byte read.
+    /// Bytes unpacked for each byte read, judged beyond `floor`.
     pub ratio: u64,
     /// Bytes that may be unpacked whatever the ratio.
     pub floor: u64,
     /// Bytes unpacked from one file in all.
     pub total: u64,
+    /// Bytes of a line or joined record; longer ones are rejects.
+    pub line: usize,
     /// Members of one archive.
     pub members: u64,
-    /// Bytes of a member that must be held in memory: an archive inside an archive, documents, CSV.
+    /// Bytes of a member that must be held in memory: documents, CSV.
     pub buffered: u64,
-    /// Layers of compression and archives in each other.
+    /// Layers of compression in each other.
     pub depth: u32,
+}
+
+impl Limits {
+    /// For reading again what was imported under limits of its own.
+    pub fn none() -> Self {
+        Self { ratio: u64::MAX, total: u64::MAX, ..Self::default() }
+    }
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { ratio: 300, floor: 64 << 20, total: 4 << 40, members: 1_000_000, buffered: 2 << 30, depth: 6 }
+        Self {
+            ratio: 1000,
+            floor: 64 << 20,
+            total: 4 << 40,
+            line: super::blocks::MAX_LINE,
+            members: 1_000_000,
+            buffered: 2 << 30,
+            depth: 6,
+        }
     }
 }
 
+/// Which limit was reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// [`Limits::ratio`].
+    Ratio,
+    /// [`Limits::total`].
+    Total,
+    /// [`Limits::members`].
+    Members,
+}
+
 /// Unpacking reached a limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "unpacking stopped at {produced} bytes out of {consumed}: expected at most {allowed}; raise the limit if the file is trusted"
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LimitExceeded {
+    /// Which.
+    pub bound: Bound,
     /// Bytes unpacked.
     pub produced: u64,
     /// Bytes read.
     pub consumed: u64,
     /// Bytes allowed.
     pub allowed: u64,
+}
+
+impl std::error::Error for LimitExceeded {}
+
+impl fmt::Display for LimitExceeded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { produced, consumed, allowed, .. } = self;
+        match self.bound {
+            Bound::Ratio => write!(
+                f,
+                "unpacking stopped at {produced} bytes out of {consumed}: expected at most {allowed}, as from a log; \
+                 where the file is trusted, --max-ratio allows more"
+            ),
+            Bound::Total => write!(
+                f,
+                "unpacking stopped at {produced} bytes: expected at most {allowed} from one file; \
+                 --max-decompressed allows more"
+            ),
+            Bound::Members => write!(
+                f,
+                "unpacking stopped at {allowed} members: no more are read of one archive; unpack it and import the folder"
+            ),
+        }
+    }
 }
 
 impl LimitExceeded {
@@ -81,10 +134,17 @@ impl Budget {
 
     /// Counts bytes unpacked.
     fn spend(&self, bytes: u64) -> Result<(), LimitExceeded> {
-        let produced = self.produced.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
-        let consumed = self.consumed.load(Ordering::Relaxed);
-        let allowed = consumed.saturating_mul(self.limits.ratio).max(self.limits.floor).min(self.limits.total);
-        if produced > allowed { Err(LimitExceeded { produced, consumed, allowed }) } else { Ok(()) }
+        self.produced.fetch_add(bytes, Ordering::Relaxed);
+        self.spent().map_or(Ok(()), Err)
+    }
+
+    /// The limit that was reached, if one was.
+    pub fn spent(&self) -> Option<LimitExceeded> {
+        let (produced, consumed) = (self.produced.load(Ordering::Relaxed), self.consumed.load(Ordering::Relaxed));
+        let by_ratio = consumed.saturating_mul(self.limits.ratio).max(self.limits.floor);
+        let (bound, allowed) =
+            if by_ratio < self.limits.total { (Bound::Ratio, by_ratio) } else { (Bound::Total, self.limits.total) };
+        (produced > allowed).then_some(LimitExceeded { bound, produced, consumed, allowed })
     }
 
     /// Counts the bytes read from the file itself.

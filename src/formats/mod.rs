@@ -22,12 +22,14 @@ pub mod decode;
 pub mod documents;
 mod elasticsearch;
 mod event_list;
+mod few;
 mod fields;
 mod fluent_bit;
 mod fluentd;
 pub mod format;
 mod gke;
 mod go_quote;
+mod inflate;
 pub mod join;
 mod journal;
 mod json_formats;
@@ -55,6 +57,7 @@ mod vector;
 pub mod warnings;
 mod wrapped;
 pub mod yaml;
+mod zip_reader;
 
 /// A stretch of bytes that should be a record and could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]

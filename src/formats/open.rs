@@ -10,6 +10,7 @@ use super::format::Format;
 use super::layout::Context;
 use super::sink::{Envelope, EventRecord, Fact, JsonDocument, Sink, Skipped, Span};
 use super::spot::{Placer, Spot};
+use super::units::{MAX_NESTING, too_deep};
 use super::{Reject, json_formats, salvage, text_lines, warnings};
 use crate::model::audit::AuditEvent;
 use crate::model::event_times::EventTimes;
@@ -97,6 +98,10 @@ impl Opener<'_> {
                 self.reject(text, &format!("envelopes deeper than {MAX_DEPTH}"), around, warnings::REJECTED_LINE)
             }
             None => self.sink.skip(Skipped::Text, around.span()),
+            Some(b'{' | b'[') if too_deep(text.as_bytes()) => {
+                let why = format!("JSON nested deeper than {MAX_NESTING}");
+                self.reject(text, &why, around, warnings::REJECTED_LINE);
+            }
             Some(_) if super::recognise::starts_json(text.as_bytes()) => self.inner_json(text, around),
             Some(_) => text_lines::open(self, text, around),
         }
@@ -152,7 +157,11 @@ impl Opener<'_> {
             let version = version.as_deref().unwrap_or_default();
             if version.starts_with("audit.k8s.io/") {
                 let around = super::fluent_bit::merged(&doc.fields, around);
-                return self.native_text(doc.text, around).map(|_| ());
+                if !self.native_text(doc.text, around)? {
+                    let why = "expected an audit event, found one whose `kind` or `apiVersion` is given twice";
+                    self.reject(doc.text, why, around, warnings::REJECTED_LINE);
+                }
+                return Ok(());
             }
             if version == "v1" || version.starts_with("events.k8s.io/") {
                 self.sink.warn(warnings::CLUSTER_EVENTS);
@@ -249,6 +258,12 @@ impl Opener<'_> {
     pub(super) fn event(&mut self, event: &AuditEvent<'_>, times: EventTimes, raw: &str, around: Around<'_>) {
         let format =
             around.format.or(self.ctx.layout).unwrap_or_else(|| audit::format_of(event.api_version.as_deref()));
+        // Bodies that were quoted in an envelope, a cell or a string are looked at for the first time here.
+        let bodies = [event.request_object, event.response_object];
+        if bodies.iter().flatten().any(|b| too_deep(b.get().as_bytes())) {
+            let why = format!("JSON nested deeper than {MAX_NESTING}");
+            return self.reject(raw, &why, around, warnings::REJECTED_LINE);
+        }
         let mut envelope = around.envelope;
         if event.annotations.as_ref().and_then(|a| a.get("audit.k8s.io/truncated")).is_some_and(|v| &**v == "true") {
             self.sink.warn(warnings::TRUNCATED_EVENT);

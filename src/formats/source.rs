@@ -6,10 +6,12 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
+use std::ops::Range;
 
 use super::blocks::{Block, BlockReader, Piece};
 use super::decode::{Compression, Peeled, failure_code};
 use super::documents::{self, Cutter};
+use super::few::Few;
 use super::format::Format;
 use super::join::{Joiner, Record};
 use super::layout::{Context, LISTING_SUFFIX};
@@ -57,6 +59,44 @@ pub enum Batch {
     },
     /// A line over the limit.
     TooLong(Reject),
+}
+
+impl Batch {
+    /// Bytes it holds.
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Lines(block) | Self::Spanning(block) => block.bytes.len(),
+            Self::Records(records) => records.iter().map(|r| r.bytes.len()).sum(),
+            Self::Documents(b)
+            | Self::Csv(b)
+            | Self::Yaml(b)
+            | Self::ApiResources(b)
+            | Self::Listing(b)
+            | Self::Messages(b) => b.len(),
+            Self::ExportMarker | Self::Failed { .. } | Self::TooLong(_) => 0,
+        }
+    }
+
+    /// Bytes of the source that lie in the batch; of joined records, their own bytes.
+    fn stretch(&self, range: Range<u64>) -> Vec<u8> {
+        let slice = |bytes: &[u8], start: u64| {
+            let at = |offset: u64| usize::try_from(offset.saturating_sub(start)).unwrap_or(usize::MAX).min(bytes.len());
+            bytes.get(at(range.start)..at(range.end)).unwrap_or_default().to_vec()
+        };
+        match self {
+            Self::Lines(block) | Self::Spanning(block) => slice(&block.bytes, block.offset),
+            Self::Records(records) => {
+                records.iter().filter(|r| range.contains(&r.offset)).flat_map(|r| r.bytes.iter().copied()).collect()
+            }
+            Self::Documents(b)
+            | Self::Csv(b)
+            | Self::Yaml(b)
+            | Self::ApiResources(b)
+            | Self::Listing(b)
+            | Self::Messages(b) => slice(b, 0),
+            Self::ExportMarker | Self::Failed { .. } | Self::TooLong(_) => Vec::new(),
+        }
+    }
 }
 
 /// A source being read.
@@ -111,13 +151,16 @@ impl<'r> Source<'r> {
         }
         let stream: Box<dyn Read + Send + 'r> = Box::new(io::Cursor::new(head).chain(Failing(failure)).chain(reader));
         let state = match cut {
-            Cut::Lines => State::Lines {
-                reader: Box::new(BlockReader::new(stream, BLOCK)),
-                spanning: Spanning::new(budget.limits().buffered),
-                joiner: Box::default(),
-                tail: None,
-                ready: VecDeque::new(),
-            },
+            Cut::Lines => {
+                let line = budget.limits().line;
+                State::Lines {
+                    reader: Box::new(BlockReader::with_max_line(stream, BLOCK, line)),
+                    spanning: Spanning::new(budget.limits().buffered),
+                    joiner: Box::new(Joiner::new(line)),
+                    tail: None,
+                    ready: VecDeque::new(),
+                }
+            }
             Cut::Unknown => State::Whole(Box::new(stream)),
             _ => State::Whole(stream),
         };
@@ -254,9 +297,15 @@ fn documents_end_broken(bytes: &[u8]) -> bool {
     matches!(Cutter::new(bytes, 0, 1).last(), Some(documents::Piece::Broken(_)))
 }
 
-/// Opens a batch. Yaml, tables and listings are left to the caller.
+/// Opens a batch. Yaml, tables and listings are left to the caller. Where thousands of records of one batch
+/// cannot be read, one reject stands for those behind the first two thousand, and says how many they are.
 pub fn open_batch(batch: &Batch, ctx: &Context, sink: &mut dyn Sink) {
-    let mut opener = Opener { ctx, sink, damaged: false };
+    let mut few = Few::new(sink);
+    open(batch, &mut Opener { ctx, sink: &mut few, damaged: false });
+    few.finish(|range| batch.stretch(range));
+}
+
+fn open(batch: &Batch, opener: &mut Opener<'_>) {
     match batch {
         Batch::Lines(block) => opener.block(block),
         Batch::Records(records) => opener.records(records),
@@ -267,7 +316,7 @@ pub fn open_batch(batch: &Batch, ctx: &Context, sink: &mut dyn Sink) {
             opener.documents(&block.bytes, block.offset, block.first_line, block.bytes.ends_with(b"\n"));
         }
         Batch::Csv(bytes) => opener.csv(bytes),
-        Batch::Messages(bytes) => super::refusals::open_file(&mut opener, bytes),
+        Batch::Messages(bytes) => super::refusals::open_file(opener, bytes),
         Batch::ExportMarker => {
             opener.sink.fact(Fact::Format(Format::CloudwatchS3Export));
         }

@@ -20,13 +20,13 @@ pub(super) struct Header {
     pub(super) size: u64,
 }
 
-/// Why a header is none.
+/// What comes next in the archive.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
     /// A member; its content follows.
     Member(Header),
-    /// Blocks were passed over that are no header.
-    Damaged { blocks: u64 },
+    /// A block that should be a header is none. What lies behind it, up to the next header, follows as content.
+    Damaged,
     /// The archive ends.
     End,
 }
@@ -38,11 +38,15 @@ pub(super) struct TarReader<R> {
     left: u64,
     padding: u64,
     pending: Option<[u8; BLOCK]>,
+    /// Reading a member whose header is lost: what is left of its last block.
+    lost: Option<Vec<u8>>,
+    /// The mark of the end was met.
+    ended: bool,
 }
 
 impl<R: Read> TarReader<R> {
     pub(super) fn new(inner: R) -> Self {
-        Self { inner, left: 0, padding: 0, pending: None }
+        Self { inner, left: 0, padding: 0, pending: None, lost: None, ended: false }
     }
 
     /// The next member. Content of the one before is passed over.
@@ -52,16 +56,35 @@ impl<R: Read> TarReader<R> {
             self.pass()?;
             let Some(block) = self.block()? else { return Ok(Next::End) };
             if block.iter().all(|b| *b == 0) {
-                // One zero block may be padding; the end is two, and then whatever fills the tape.
+                // One zero block may be padding; the end is two, and then whatever fills the tape: it is
+                // passed over, for another archive may follow, and the checksum of a compressed one does.
                 match self.block()? {
                     Some(next) if next.iter().any(|b| *b != 0) => self.pending = Some(next),
-                    _ => return Ok(Next::End),
+                    Some(_) => self.ended = true,
+                    None => return Ok(Next::End),
                 }
                 continue;
             }
-            let Some(mut header) = parse(&block) else { return self.resume() };
+            if self.ended && parse(&block).is_none() {
+                continue;
+            }
+            self.ended = false;
+            let Some(mut header) = parse(&block) else {
+                // A spoilt header is passed over. Where bytes are missing or too many, records lie here.
+                let header = block.get(257..262) == Some(b"ustar") && block.ends_with(&[0; 12]);
+                let mut lost = if header { Vec::new() } else { block.to_vec() };
+                lost.extend((!header && block.ends_with(&[0; 12])).then_some(b'\n'));
+                self.lost = Some(lost);
+                return Ok(Next::Damaged);
+            };
             (self.left, self.padding) = (header.size, (BLOCK as u64 - header.size % BLOCK as u64) % BLOCK as u64);
             match header.kind {
+                // Nobody has a name of a mebibyte; what is cut off could be the size of the member behind it.
+                b'x' | b'L' if header.size > MAX_META => {
+                    self.pass()?;
+                    self.lost = Some(Vec::new());
+                    return Ok(Next::Damaged);
+                }
                 b'x' => pax.read(&self.meta()?),
                 b'g' => {
                     self.meta()?;
@@ -76,6 +99,9 @@ impl<R: Read> TarReader<R> {
                         (self.left, self.padding) = (size, (BLOCK as u64 - size % BLOCK as u64) % BLOCK as u64);
                     }
                     header.name = pax.path.take().unwrap_or(header.name);
+                    if pax.sparse {
+                        header.kind = b'S';
+                    }
                     // Old archives mark folders by a slash only.
                     if header.kind == b'0' && header.name.ends_with(b"/") {
                         header.kind = b'5';
@@ -86,17 +112,31 @@ impl<R: Read> TarReader<R> {
         }
     }
 
-    /// Passes over what is no header, up to one or the end.
-    fn resume(&mut self) -> io::Result<Next> {
-        let mut blocks = 1;
-        while let Some(block) = self.block()? {
-            if parse(&block).is_some() {
-                self.pending = Some(block);
-                break;
+    /// Content behind a lost header: block by block, up to a header or the end.
+    fn read_lost(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let Some(rest) = &mut self.lost else { return Ok(0) };
+        if rest.is_empty() {
+            let mut block = [0; BLOCK];
+            let mut filled = 0;
+            while let Some(free) = block.get_mut(filled..).filter(|f| !f.is_empty()) {
+                match self.inner.read(free)? {
+                    0 => break,
+                    n => filled += n,
+                }
             }
-            blocks += 1;
+            if filled == BLOCK && parse(&block).is_some() {
+                self.pending = Some(block);
+                filled = 0;
+            }
+            rest.extend_from_slice(block.get(..filled).unwrap_or_default());
+            if rest.is_empty() {
+                self.lost = None;
+                return Ok(0);
+            }
         }
-        Ok(Next::Damaged { blocks })
+        let n = rest.len().min(buf.len());
+        buf.iter_mut().zip(rest.drain(..n)).for_each(|(to, from)| *to = from);
+        Ok(n)
     }
 
     /// The content of an extension header.
@@ -108,6 +148,9 @@ impl<R: Read> TarReader<R> {
     }
 
     fn pass(&mut self) -> io::Result<()> {
+        if self.lost.is_some() {
+            io::copy(self, &mut io::sink())?;
+        }
         let wanted = self.left.saturating_add(self.padding);
         (self.left, self.padding) = (0, 0);
         let passed = io::copy(&mut self.inner.by_ref().take(wanted), &mut io::sink())?;
@@ -126,6 +169,7 @@ impl<R: Read> TarReader<R> {
         }
         match <[u8; BLOCK]>::try_from(bytes) {
             Ok(block) => Ok(Some(block)),
+            Err(_) if self.ended => Ok(None),
             Err(_) => Err(io::ErrorKind::UnexpectedEof.into()),
         }
     }
@@ -134,6 +178,9 @@ impl<R: Read> TarReader<R> {
 /// Reads the content of the current member.
 impl<R: Read> Read for TarReader<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if self.lost.is_some() {
+            return self.read_lost(buf);
+        }
         if self.left == 0 {
             return Ok(0);
         }
@@ -148,7 +195,7 @@ impl<R: Read> Read for TarReader<R> {
 }
 
 /// A header whose checksum is right.
-fn parse(block: &[u8; BLOCK]) -> Option<Header> {
+pub(super) fn parse(block: &[u8; BLOCK]) -> Option<Header> {
     let field = |from: usize, to: usize| block.get(from..to).unwrap_or_default();
     let sum: u64 =
         block.iter().enumerate().map(|(i, b)| if (148..156).contains(&i) { 32 } else { u64::from(*b) }).sum();
@@ -176,8 +223,10 @@ fn number(field: &[u8]) -> Option<u64> {
     if let [first, rest @ ..] = field
         && *first & 0x80 != 0
     {
-        let tail = rest.iter().rev().take(8).rev();
-        return Some(tail.fold(0_u64, |n, b| n << 8 | u64::from(*b)));
+        // Negative numbers and those above 64 bits are no size.
+        let (high, tail) = rest.split_at_checked(rest.len().saturating_sub(8))?;
+        let small = *first & 0x7f == 0 && high.iter().all(|b| *b == 0);
+        return small.then(|| tail.iter().fold(0_u64, |n, b| n << 8 | u64::from(*b)));
     }
     let digits: Vec<u8> = field.iter().copied().filter(|b| !matches!(b, 0 | b' ')).collect();
     digits
@@ -194,6 +243,8 @@ fn until_nul(field: &[u8]) -> Vec<u8> {
 struct Pax {
     path: Option<Vec<u8>>,
     size: Option<u64>,
+    /// The content is a map of a file with holes, and what lies between them.
+    sparse: bool,
 }
 
 impl Pax {
@@ -208,6 +259,8 @@ impl Pax {
                 self.path = Some(path.to_vec());
             } else if let Some(size) = body.strip_prefix(b"size=") {
                 self.size = std::str::from_utf8(size).ok().and_then(|s| s.parse().ok());
+            } else if body.starts_with(b"GNU.sparse.") {
+                self.sparse = true;
             }
             bytes = rest;
         }

@@ -12,7 +12,7 @@ use super::spot::Spot;
 use super::{Reject, salvage, text_lines, warnings};
 
 /// A record of this many openers may be too deep; counting stops here.
-const MAX_NESTING: usize = 1000;
+pub(super) const MAX_NESTING: usize = 1000;
 
 impl Opener<'_> {
     /// Opens the lines of a block.
@@ -69,6 +69,19 @@ impl Opener<'_> {
 
     fn trimmed(&mut self, bytes: &[u8], unit: Unit) -> bool {
         let json = starts_json(bytes);
+        // Zeros in front of a record are a hole, or the end of a block that lies in the file by mistake.
+        if !json
+            && unit.length.is_none()
+            && let Some(at) = memchr::memmem::find(bytes, b"\0{\"")
+        {
+            let (torn, rest) = bytes.split_at(at + 1);
+            self.reject_bytes(torn, "expected a log record, found other bytes", Unit { ended: true, ..unit });
+            let offset = unit.offset + torn.len() as u64;
+            if !self.trimmed(rest, Unit { offset, ..unit }) {
+                self.documents(rest, offset, unit.line, unit.ended);
+            }
+            return true;
+        }
         let Ok(text) = std::str::from_utf8(bytes) else {
             if !json {
                 self.reject_bytes(bytes, "invalid UTF-8", unit);
@@ -236,7 +249,7 @@ fn with_salvage(why: &str, bytes: &[u8]) -> String {
 
 /// Whether JSON is nested so deep that no one writes it but to harm its reader. Values that become
 /// columns are kept verbatim, so nothing here recurses; what reads them later does.
-fn too_deep(json: &[u8]) -> bool {
+pub(super) fn too_deep(json: &[u8]) -> bool {
     if json.len() <= 2 * MAX_NESTING || memchr::memchr2_iter(b'{', b'[', json).nth(MAX_NESTING).is_none() {
         return false;
     }

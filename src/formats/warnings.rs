@@ -40,7 +40,7 @@ pub const MEMBER_REFUSED: &str = "archive-member-refused";
 pub const UNPACK_LIMIT: &str = "unpack-limit";
 /// An archive is cut or damaged.
 pub const ARCHIVE_DAMAGED: &str = "archive-damaged";
-/// Archives lie deeper in each other than is read.
+/// Archives or layers of compression lie deeper in each other than is read.
 pub const NESTED_TOO_DEEP: &str = "nested-too-deep";
 /// A `List` without items does not say what was listed.
 pub const EMPTY_LIST: &str = "empty-list-of-no-kind";

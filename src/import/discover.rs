@@ -209,7 +209,9 @@ fn date_snapshots(found: &mut Found, observed_at: Option<Timestamp>) -> Result<(
     for input in found.inputs.iter().filter(|i| i.file_name == SNAPSHOT_FILE && i.size < inside::LONGEST) {
         let mut text = String::new();
         let read = input.open().and_then(|mut r| r.read_to_string(&mut text));
-        if read.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::InvalidData) {
+        // Damage of a bundle is a finding of its own.
+        let damaged = input.bundle.is_some() || read.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::InvalidData);
+        if read.is_err() && damaged {
             continue;
         }
         read.map_err(|e| ImportError::Unreadable { path: input.path.clone(), source: e })?;

@@ -16,8 +16,8 @@ pub enum ImportError {
     Empty(Vec<String>),
     /// There are files, but none is evidence.
     #[error(
-        "none of the {files} files under {} is evidence that kubesleuth knows (first: `{first}`): expected Kubernetes audit logs, or objects as JSON or YAML",
-        quoted(.paths)
+        "none of the {files} files under {} is evidence that kubesleuth knows (first: `{first}`){}: expected Kubernetes audit logs, or objects as JSON or YAML",
+        quoted(.paths), because(.why)
     )]
     NothingRecognised {
         /// What was named.
@@ -26,6 +26,8 @@ pub enum ImportError {
         files: usize,
         /// One of them.
         first: String,
+        /// Why a file of them could not be read, and which.
+        why: Option<(String, String)>,
     },
     /// A file cannot be read.
     #[error(
@@ -85,6 +87,10 @@ impl From<parquet::errors::ParquetError> for ImportError {
 
 fn quoted(paths: &[String]) -> String {
     paths.iter().map(|p| format!("`{p}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn because(why: &Option<(String, String)>) -> String {
+    why.as_ref().map(|(path, why)| format!("; `{path}` could not be read: {why}")).unwrap_or_default()
 }
 
 fn more(findings: usize) -> String {

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::io::{Cursor, Read};
+use std::io::Read;
 
 use super::discover::{Input, SnapshotFile};
 use super::read_source::{MEMBER, NESTED};
@@ -48,14 +48,11 @@ struct Look<'l> {
 
 impl Look<'_> {
     fn open(&mut self, reader: Box<dyn Read + Send + '_>) {
-        let Ok(mut peeled) = peel(reader, self.budget) else { return };
+        let Ok(peeled) = peel(reader, self.budget) else { return };
         let budget = self.budget;
         let walked: Result<(), Infallible> = match peeled.content {
             Content::Tar => archive::tar(peeled.reader, budget, self),
-            Content::Zip => match archive::buffer(&mut peeled.reader, budget) {
-                Ok(bytes) => archive::zip(Cursor::new(bytes), budget, self),
-                Err(_) => Ok(()),
-            },
+            Content::Zip => archive::zip(peeled.reader, budget, self),
             Content::Plain => Ok(()),
         };
         let Ok(()) = walked;

@@ -27,6 +27,7 @@ use crate::case::commit::Staging;
 use crate::case::manifest::{ImportRecord, Manifest};
 use crate::formats::completeness::SourceFacts;
 use crate::formats::decode::Content;
+use crate::formats::limits::Limits;
 use crate::formats::recognise::Cut;
 use crate::formats::warnings;
 use crate::model::finding::{Finding, Severity};
@@ -45,6 +46,8 @@ pub struct ImportOptions {
     pub cluster: Option<String>,
     /// When snapshots were taken, when the evidence does not say.
     pub observed_at: Option<Timestamp>,
+    /// What evidence may unpack to.
+    pub limits: Limits,
     /// Import bundles that are not whole.
     pub accept_damaged: bool,
     /// The time now, for the import log.
@@ -76,7 +79,7 @@ pub fn import(options: &ImportOptions, progress: &dyn Progress) -> Result<Summar
     let mut chunks = Chunks::new(&mut staging, &cluster, u32::try_from(import_number).unwrap_or(u32::MAX));
     progress.begin("import", Some(found.inputs.iter().map(|i| i.size).sum()));
     for input in &found.inputs {
-        run.read(input, &mut chunks, progress)?;
+        run.read(input, options.limits, &mut chunks, progress)?;
     }
     progress.finish();
     let parts = chunks.finish()?;
@@ -281,14 +284,20 @@ impl Run {
     }
 
     /// Reads one file, unless the case has its bytes already.
-    fn read(&mut self, input: &Input, chunks: &mut Chunks<'_>, progress: &dyn Progress) -> Result<(), ImportError> {
+    fn read(
+        &mut self,
+        input: &Input,
+        limits: Limits,
+        chunks: &mut Chunks<'_>,
+        progress: &dyn Progress,
+    ) -> Result<(), ImportError> {
         if self.known_already(input)? {
             self.already += 1;
             progress.advance(input.size);
             return Ok(());
         }
         let keying = Arc::clone(&self.keying);
-        read_source(input, &keying, progress, &mut Reading { run: self, input, chunks, progress })
+        read_source(input, limits, &keying, progress, &mut Reading { run: self, input, chunks, progress })
     }
 
     /// A source begins: the file, or a member of the archive it is.
@@ -508,7 +517,9 @@ impl Run {
         }
         let paths = options.paths.iter().map(|p| p.display().to_string()).collect();
         let first = found.inputs.first().map(|i| i.path.clone()).unwrap_or_default();
-        Err(ImportError::NothingRecognised { paths, files: found.inputs.len(), first })
+        let path_of = |id: &str| self.sources.iter().find(|s| s.source_id == id).map(|s| s.path.clone());
+        let why = self.rejects.first().and_then(|(id, reject)| Some((path_of(id)?, reject.reason.clone())));
+        Err(ImportError::NothingRecognised { paths, files: found.inputs.len(), first, why })
     }
 
     fn snapshot_rows(&mut self) -> Result<SnapshotRows, ImportError> {

@@ -3,7 +3,7 @@
 //! and never unpacked to disk. Whatever comes out of one file shares one budget.
 
 use std::convert::Infallible;
-use std::io::{self, Cursor, Read};
+use std::io::{self, Read};
 
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
@@ -71,19 +71,29 @@ pub trait Consumer {
 /// When the file cannot be read at all, or the consumer fails. Damage inside is a reject, not an error.
 pub fn read_source(
     input: &Input,
+    limits: Limits,
     keying: &Keying,
     progress: &dyn Progress,
     consumer: &mut dyn Consumer,
 ) -> Result<(), ImportError> {
     let unreadable = |source: io::Error| ImportError::Unreadable { path: input.path.clone(), source };
-    let budget = Budget::new(Limits::default());
+    let budget = Budget::new(limits);
     let mut reading = Reading { budget: &budget, keying, consumer };
     let mut hashing = Hashing::new(input.open().map_err(unreadable)?, Some(progress));
-    let (number, facts) = reading.source(&input.path, &mut hashing, 0)?;
-    match hashing.finish() {
-        Ok((sha256, size)) => reading.consumer.end(number, &FileFacts { sha256, size, ..facts }),
+    let (number, mut facts) = reading.source(&input.path, &mut hashing, 0)?;
+    let known = hashing.failure.is_some();
+    (facts.sha256, facts.size) = match hashing.finish() {
+        Ok(digest) => digest,
+        // A damaged bundle that is imported all the same: what could be read counts.
+        Err(e) if input.bundle.is_some() => {
+            if !known {
+                reading.damaged(number, &e, &mut facts)?;
+            }
+            hashing.so_far()
+        }
         Err(e) => return Err(unreadable(e)),
-    }
+    };
+    reading.consumer.end(number, &facts);
     Ok(())
 }
 
@@ -117,9 +127,16 @@ impl Reading<'_> {
         };
         facts.compression = peeled.compression();
         facts.content = peeled.content;
+        if peeled.too_deep {
+            facts.warnings.push(warnings::NESTED_TOO_DEEP.to_owned());
+            self.told(number, &format!("compressed more than {} times over: not read", peeled.layers.len()))?;
+        }
         match peeled.content {
             Content::Plain => facts.cut = self.plain(number, &id, path, peeled)?,
-            _ if depth >= NESTED => facts.warnings.push(warnings::NESTED_TOO_DEEP.to_owned()),
+            _ if depth >= NESTED => {
+                facts.warnings.push(warnings::NESTED_TOO_DEEP.to_owned());
+                self.told(number, "an archive in an archive in an archive: not read; unpack the outer ones")?;
+            }
             _ => self.members(number, path, peeled, depth, &mut facts)?,
         }
         Ok((number, facts))
@@ -146,7 +163,7 @@ impl Reading<'_> {
         &mut self,
         number: usize,
         path: &str,
-        mut peeled: Peeled<'_>,
+        peeled: Peeled<'_>,
         depth: u32,
         facts: &mut FileFacts,
     ) -> Result<(), ImportError> {
@@ -155,10 +172,7 @@ impl Reading<'_> {
         if tar {
             archive::tar(peeled.reader, budget, &mut walk)?;
         } else {
-            match archive::buffer(&mut peeled.reader, budget) {
-                Ok(bytes) => archive::zip(Cursor::new(bytes), budget, &mut walk)?,
-                Err(e) => walk.damaged(&e),
-            }
+            archive::zip(peeled.reader, budget, &mut walk)?;
         }
         let (damage, refused) = (walk.damage, walk.refused);
         if refused {
@@ -170,13 +184,30 @@ impl Reading<'_> {
     /// What could not be read of an archive or member: a warning, and a reject that says why.
     fn damaged(&mut self, number: usize, why: &io::Error, facts: &mut FileFacts) -> Result<(), ImportError> {
         facts.warnings.push(failure_code(&[], why));
-        let reject = Reject::new(0, 1, b"", format!("{why}; everything before it was read"));
-        self.consumer.take(number, Parsed { rejects: vec![reject], ..Default::default() })
+        self.told(number, &format!("{why}; everything before it was read"))
+    }
+
+    /// A reject of the source as a whole.
+    fn told(&mut self, number: usize, why: &str) -> Result<(), ImportError> {
+        let rejects = vec![Reject::new(0, 1, b"", why)];
+        self.consumer.take(number, Parsed { rejects, ..Default::default() })
     }
 }
 
+/// Bytes of batches that are parsed at one time, beyond the one that reaches it.
+const GROUP_BYTES: usize = 128 << 20;
+
 fn next_group(source: &mut Source<'_>, size: usize) -> Vec<Batch> {
-    std::iter::from_fn(|| source.next_batch()).take(size).collect()
+    let mut bytes = 0;
+    let mut group = Vec::new();
+    while group.len() < size
+        && bytes < GROUP_BYTES
+        && let Some(batch) = source.next_batch()
+    {
+        bytes += batch.size();
+        group.push(batch);
+    }
+    group
 }
 
 /// The way through one archive.
@@ -311,7 +342,8 @@ pub fn read_stretch(
     offset: u64,
     length: u64,
 ) -> io::Result<Option<(Vec<u8>, String)>> {
-    let budget = Budget::new(Limits::default());
+    // What the import allowed is in the case already.
+    let budget = Budget::new(Limits::none());
     let mut hashing = Hashing::new(input.open()?, None);
     let stretch = Stretch { budget: &budget, offset, length };
     match member {
@@ -348,13 +380,11 @@ impl Stretch<'_> {
         member: &str,
         depth: u32,
     ) -> io::Result<Option<(Vec<u8>, String)>> {
-        let mut peeled = peel(reader, self.budget)?;
+        let peeled = peel(reader, self.budget)?;
         let mut find = Find { stretch: self, member, depth, found: Ok(None) };
         let walked: Result<(), Infallible> = match peeled.content {
             Content::Tar => archive::tar(peeled.reader, self.budget, &mut find),
-            Content::Zip => {
-                archive::zip(Cursor::new(archive::buffer(&mut peeled.reader, self.budget)?), self.budget, &mut find)
-            }
+            Content::Zip => archive::zip(peeled.reader, self.budget, &mut find),
             Content::Plain => Ok(()),
         };
         let Ok(()) = walked;

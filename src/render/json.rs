@@ -40,6 +40,42 @@ pub(super) fn compact(value: &Value) -> String {
     to_text(&Json(value))
 }
 
+/// Any JSON document, pretty-printed or on one line.
+pub fn document(value: &serde_json::Value, pretty: bool) -> String {
+    if !pretty {
+        return to_text(value);
+    }
+    let mut bytes = Vec::new();
+    // As for `to_text`, nothing here can fail.
+    let _ = write_with(value, PrettyFormatter::new(), &mut bytes);
+    String::from_utf8(bytes).unwrap_or_default()
+}
+
+/// Writes JSON that was made elsewhere, its hidden characters as `\uXXXX`. Each write must hold whole characters.
+pub struct VisibleJson<W>(pub W);
+
+impl<W: Write> Write for VisibleJson<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let plain = bytes.iter().all(|b| matches!(b, b'\n' | b' '..=b'~'));
+        match std::str::from_utf8(bytes) {
+            Ok(text) if !plain => {
+                // Line ends stand between values, never in them.
+                for line in text.split_inclusive('\n') {
+                    let (line, end) = line.strip_suffix('\n').map_or((line, ""), |l| (l, "\n"));
+                    Visible(CompactFormatter).write_string_fragment(&mut self.0, line)?;
+                    self.0.write_all(end.as_bytes())?;
+                }
+            }
+            _ => self.0.write_all(bytes)?,
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 fn to_text(value: &impl Serialize) -> String {
     let mut bytes = Vec::new();
     // Neither writing to memory nor these types' serialisation can fail, and JSON text is UTF-8.

@@ -10,7 +10,7 @@ use crate::answer::Answer;
 
 mod csv_rows;
 pub mod escape;
-mod json;
+pub mod json;
 mod parquet_rows;
 mod table;
 mod value;

@@ -234,7 +234,7 @@ fn list(folder: &Path, files: &mut Vec<std::path::PathBuf>) {
 
 impl All {
     pub fn read(&mut self, path: &str, reader: Box<dyn Read + Send + '_>, budget: &Budget, depth: u32) {
-        let mut peeled = match peel(reader, budget) {
+        let peeled = match peel(reader, budget) {
             Ok(peeled) => peeled,
             Err(e) => {
                 let mut found = Found { path: path.to_owned(), ..Default::default() };
@@ -250,10 +250,7 @@ impl All {
             } else if peeled.content == Content::Tar {
                 archive::tar(peeled.reader, budget, &mut walk).unwrap();
             } else {
-                match archive::buffer(&mut peeled.reader, budget) {
-                    Ok(bytes) => archive::zip(Cursor::new(bytes), budget, &mut walk).unwrap(),
-                    Err(e) => walk.damaged(&e),
-                }
+                archive::zip(peeled.reader, budget, &mut walk).unwrap();
             }
             let own = walk.own;
             return self.sources.push(own);

@@ -72,14 +72,6 @@ fn ends_with_newline(line: &[u8]) -> bool {
     literal.iter().rev().take_while(|b| **b == b'\\').count() % 2 == 1
 }
 
-/// The place of the text of `log` inside its quotes.
-pub(super) fn docker_literal(line: &[u8]) -> Option<(usize, usize)> {
-    let text = std::str::from_utf8(line).ok()?;
-    let log = Fields::of(text).ok()?.get("log")?;
-    let start = offset_in(text, log.get()) + 1;
-    Some((start, start + log.get().len().saturating_sub(2)))
-}
-
 pub(super) fn text_of(literal: &str) -> Option<String> {
     serde_json::from_str(&format!("\"{literal}\"")).ok()
 }

@@ -8,9 +8,9 @@ mod kind;
 
 use std::collections::{BTreeMap, HashMap};
 
-use self::kind::{Kind, docker_literal, finish_cri, is_whole, kind, text_of};
+use self::kind::{Kind, finish_cri, is_whole, kind, text_of};
 
-use super::blocks::{Block, Line, MAX_LINE};
+use super::blocks::{Block, Line};
 use super::cri;
 use super::legacy_text::Half;
 
@@ -18,6 +18,8 @@ use super::legacy_text::Half;
 const MAX_WAITING: usize = 500_000;
 /// Their bytes.
 const MAX_WAITING_BYTES: usize = 256 << 20;
+/// Streams that have a part waiting.
+const MAX_STREAMS: usize = 10_000;
 
 /// A record of one or more lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,11 +59,31 @@ impl Record {
     }
 }
 
+/// The start of a record whose rest is to come.
+struct Part {
+    record: Record,
+    /// What stands around the joined literal in the last line: kept apart, so that a part costs its own length.
+    around: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Part {
+    fn into_record(self) -> Record {
+        let Self { mut record, around } = self;
+        if let Some((head, tail)) = around {
+            record.bytes = [head, record.bytes, tail].concat();
+        }
+        record
+    }
+}
+
 /// Lines that wait for others.
 #[derive(Default)]
 pub struct Joiner {
+    /// Bytes of a joined record.
+    max: usize,
     /// Parts by stream.
-    parts: BTreeMap<String, Record>,
+    parts: BTreeMap<String, Part>,
+    part_bytes: usize,
     /// Request lines by id, in the order they came.
     requests: HashMap<String, u64>,
     waiting: BTreeMap<u64, (String, Record)>,
@@ -70,6 +92,11 @@ pub struct Joiner {
 }
 
 impl Joiner {
+    /// Joins up to `max` bytes; a record that would be longer stays in parts.
+    pub fn new(max: usize) -> Self {
+        Self { max, ..Self::default() }
+    }
+
     /// Takes the next block; `None` when its lines stand for themselves.
     pub fn push(&mut self, block: &Block) -> Option<Vec<Record>> {
         let idle = self.parts.is_empty() && self.waiting.is_empty();
@@ -91,23 +118,45 @@ impl Joiner {
 
     /// What still waits at the end of the source.
     pub fn finish(&mut self) -> Vec<Record> {
-        let mut rest: Vec<Record> = std::mem::take(&mut self.parts).into_values().collect();
-        rest.sort_by_key(|r| r.offset);
+        let mut rest = Vec::new();
+        self.give_up_parts(&mut rest);
         self.give_up(&mut rest);
         rest
     }
 
+    fn give_up_parts(&mut self, out: &mut Vec<Record>) {
+        self.part_bytes = 0;
+        let mut rest: Vec<Record> = std::mem::take(&mut self.parts).into_values().map(Part::into_record).collect();
+        rest.sort_by_key(|r| r.offset);
+        out.append(&mut rest);
+    }
+
+    /// Keeps the start of a record; when too much waits in all, nothing waits any longer.
+    fn keep(&mut self, stream: &str, part: Part, out: &mut Vec<Record>) {
+        self.part_bytes = self.part_bytes.saturating_add(part.record.bytes.len());
+        self.parts.insert(stream.to_owned(), part);
+        if self.part_bytes > self.max.saturating_mul(2) || self.parts.len() > MAX_STREAMS {
+            self.give_up_parts(out);
+        }
+    }
+
+    fn take_part(&mut self, stream: &str) -> Option<Part> {
+        let part = self.parts.remove(stream)?;
+        self.part_bytes = self.part_bytes.saturating_sub(part.record.bytes.len());
+        Some(part)
+    }
+
     fn cri(&mut self, line: &Line<'_>, parsed: cri::Line<'_>, out: &mut Vec<Record>) {
         let more = parsed.text.as_bytes();
-        let Some(mut record) = self.parts.remove(parsed.stream) else {
+        let Some(Part { mut record, .. }) = self.take_part(parsed.stream) else {
             if parsed.partial {
-                self.parts.insert(parsed.stream.to_owned(), Record::of(line));
+                self.keep(parsed.stream, Part { record: Record::of(line), around: None }, out);
             } else {
                 out.push(Record::of(line));
             }
             return;
         };
-        if !parsed.partial && is_whole(parsed.text) || record.bytes.len() + more.len() > MAX_LINE {
+        if !parsed.partial && is_whole(parsed.text) || record.bytes.len() + more.len() > self.max {
             // The rest of the earlier line is lost; this one is a record of its own.
             out.push(record);
             return self.cri(line, parsed, out);
@@ -115,7 +164,7 @@ impl Joiner {
         record.bytes.extend_from_slice(more);
         record.reach(line);
         if parsed.partial {
-            self.parts.insert(parsed.stream.to_owned(), record);
+            self.keep(parsed.stream, Part { record, around: None }, out);
         } else {
             finish_cri(&mut record.bytes);
             out.push(record);
@@ -123,31 +172,31 @@ impl Joiner {
     }
 
     fn docker(&mut self, line: &Line<'_>, stream: &str, literal: (usize, usize), partial: bool, out: &mut Vec<Record>) {
-        let inner = line.bytes.get(literal.0..literal.1).unwrap_or_default();
-        let Some(mut record) = self.parts.remove(stream) else {
+        let get = |from: usize, to: usize| line.bytes.get(from..to).unwrap_or_default();
+        let (head, inner, tail) = (get(0, literal.0), get(literal.0, literal.1), get(literal.1, line.bytes.len()));
+        let around = Some((head.to_vec(), tail.to_vec()));
+        let Some(mut part) = self.take_part(stream) else {
             if partial {
-                // Only the literal so far; the last line gives the rest of the object.
-                self.parts.insert(stream.to_owned(), Record::of(line));
+                // Only the literal grows; the last line gives the rest of the object.
+                let record = Record { bytes: inner.to_vec(), ..Record::of(line) };
+                self.keep(stream, Part { record, around }, out);
             } else {
                 out.push(Record::of(line));
             }
             return;
         };
-        let before =
-            docker_literal(&record.bytes).and_then(|(a, b)| record.bytes.get(a..b)).unwrap_or_default().to_vec();
         let whole = !partial && std::str::from_utf8(inner).is_ok_and(|i| text_of(i).is_some_and(|t| is_whole(&t)));
-        if whole || before.len() + inner.len() > MAX_LINE {
-            out.push(record);
+        if whole || part.record.bytes.len() + inner.len() > self.max {
+            out.push(part.into_record());
             return self.docker(line, stream, literal, partial, out);
         }
-        let (head, tail) =
-            (line.bytes.get(..literal.0).unwrap_or_default(), line.bytes.get(literal.1..).unwrap_or_default());
-        record.bytes = [head, &before, inner, tail].concat();
-        record.reach(line);
+        part.record.bytes.extend_from_slice(inner);
+        part.record.reach(line);
+        part.around = around;
         if partial {
-            self.parts.insert(stream.to_owned(), record);
+            self.keep(stream, part, out);
         } else {
-            out.push(record);
+            out.push(part.into_record());
         }
     }
 
@@ -211,7 +260,7 @@ mod tests {
 
     #[test]
     fn whole_lines_pass_untouched() {
-        let mut j = Joiner::default();
+        let mut j = Joiner::new(1 << 20);
         for text in [
             "{\"kind\":\"Event\"}\n",
             "2026-11-24T00:41:02Z stdout F {}\n",
@@ -226,7 +275,7 @@ mod tests {
 
     #[test]
     fn parts_of_one_stream_are_joined_across_blocks_and_other_streams() {
-        let mut j = Joiner::default();
+        let mut j = Joiner::new(1 << 20);
         let a = j.push(&block("2026-11-24T00:41:02Z stdout P {\"a\":\n2026-11-24T00:41:02Z stderr F I1124\n")).unwrap();
         assert_eq!(shown(&a), ["2026-11-24T00:41:02Z stderr F I1124"]);
         let mut second = block("2026-11-24T00:41:03Z stdout P 1,\n2026-11-24T00:41:03Z stdout F \"b\":2}\n");
@@ -239,7 +288,7 @@ mod tests {
 
     #[test]
     fn a_part_without_its_rest_does_not_swallow_the_next_record() {
-        let mut j = Joiner::default();
+        let mut j = Joiner::new(1 << 20);
         let r =
             j.push(&block("2026-11-24T00:41:02Z stdout P {\"a\":\n2026-11-24T00:41:03Z stdout F {\"b\":2}\n")).unwrap();
         assert_eq!(shown(&r), ["2026-11-24T00:41:02Z stdout P {\"a\":", "2026-11-24T00:41:03Z stdout F {\"b\":2}"]);
@@ -247,7 +296,7 @@ mod tests {
 
     #[test]
     fn docker_parts_are_joined_by_their_missing_newline() {
-        let mut j = Joiner::default();
+        let mut j = Joiner::new(1 << 20);
         let text = "{\"log\":\"{\\\"a\\\":\",\"stream\":\"stdout\",\"time\":\"t1\"}\n{\"log\":\"\\\"x\\\\n\\\"\",\"stream\":\"stdout\",\"time\":\"t2\"}\n{\"log\":\"}\\n\",\"stream\":\"stdout\",\"time\":\"t3\"}\n";
         let r = j.push(&block(text)).unwrap();
         assert_eq!(shown(&r), ["{\"log\":\"{\\\"a\\\":\\\"x\\\\n\\\"}\\n\",\"stream\":\"stdout\",\"time\":\"t3\"}"]);
@@ -257,7 +306,7 @@ mod tests {
     #[test]
     fn requests_meet_their_responses_by_id() {
         let line = |id: &str, rest: &str| format!("2026-11-24T00:41:01Z AUDIT: id=\"{id}\" {rest}\n");
-        let mut j = Joiner::default();
+        let mut j = Joiner::new(1 << 20);
         let text = [
             line("a", "ip=\"1\" uri=\"/a\""),
             line("b", "ip=\"1\" uri=\"/b\""),
@@ -277,7 +326,7 @@ mod tests {
         fn no_text_is_lost(parts in proptest::collection::vec((0_usize..2, 0_usize..2, "[a-z]{1,3}"), 0..20), cut in 0_usize..20) {
             let line = |(s, f, t): &(usize, usize, String)| format!("2026-11-24T00:41:02Z {} {} {t}\n", ["stdout", "stderr"][*s], ["F", "P"][*f]);
             let (a, b) = parts.split_at(cut.min(parts.len()));
-            let mut j = Joiner::default();
+            let mut j = Joiner::new(1 << 20);
             let mut got = String::new();
             for half in [a, b] {
                 let text: String = half.iter().map(line).collect();

@@ -40,7 +40,9 @@ impl Walk<'_> {
             Some(b',') => *at += 1,
             Some(b']') => return Ok(Some(*at + 1)),
             Some(b'{' | b'[') if *at > end => {
-                self.put(end, b',');
+                // Not in place of a line end, where there is a choice: lines are counted in the repaired text too.
+                let free = (end..*at).find(|i| self.bytes.get(*i) != Some(&b'\n'));
+                self.put(free.unwrap_or(end), b',');
                 self.cuts.push((end..*at, "expected `,`".to_owned()));
             }
             _ => return Err("expected `,` or `]`".to_owned()),

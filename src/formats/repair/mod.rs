@@ -210,18 +210,26 @@ impl Walk<'_> {
                 self.put(at, b' ');
             }
         }
-        let stand_in: &[u8] = if !element {
-            b""
-        } else if range.len() > 4 {
-            b"null"
-        } else {
-            b"0"
-        };
-        for (at, byte) in range.clone().zip(stand_in) {
-            self.put(at, *byte);
+        // Line ends stay where they are: lines are counted in the repaired text too.
+        let free = |at: &usize| self.bytes.get(*at) != Some(&b'\n');
+        let mut behind = range.start;
+        if element {
+            let fits = |at: &usize| range.len() > 4 && (*at..*at + 4).all(|i| i < range.end && free(&i));
+            let (at, stand_in): (usize, &[u8]) = match range.clone().find(fits) {
+                Some(at) => (at, b"null"),
+                None => (range.clone().find(free).unwrap_or(range.start), b"0"),
+            };
+            for (at, byte) in (at..).zip(stand_in) {
+                self.put(at, *byte);
+            }
+            behind = at + stand_in.len();
         }
-        if comma && range.len() > stand_in.len() {
-            self.put(range.end - 1, b',');
+        if comma && behind < range.end {
+            match (behind..range.end).rfind(free) {
+                Some(at) => self.put(at, b','),
+                // No room for both: without either, the comma before the stretch serves what follows.
+                None => (range.start..behind).filter(free).for_each(|at| self.put(at, b' ')),
+            }
         }
         self.cuts.push((range, why));
     }
@@ -280,6 +288,14 @@ mod tests {
             assert_eq!((r.cuts.len(), r.text.len(), r.consumed), (1, text.len(), text.len()));
             assert!(r.cuts[0].0.contains(&at) && r.text.contains("nextToken"));
         }
+    }
+
+    #[test]
+    fn a_repaired_text_has_its_line_ends_where_they_were() {
+        let text = "{\"events\":[{\"message\":\"m0\"}\n \n{\"message\":\"m3\"}]}";
+        let r = repair(text.as_bytes()).unwrap();
+        let ends = |t: &str| t.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(at, _)| at).collect::<Vec<_>>();
+        assert_eq!((ends(&r.text), messages(&r.text).last().map(String::as_str)), (ends(text), Some("m3")));
     }
 
     #[test]
