@@ -263,7 +263,7 @@ fn open_all(text: &[u8]) -> All {
         Batch::Csv(text.to_vec()),
         Batch::Csv([b"@timestamp,@message\n", text].concat()),
         Batch::Csv([b"AuditId,RequestUri,ObjectRef,User,StageReceivedTime\n", text].concat()),
-        Batch::Lines(Block { bytes: text.to_vec(), offset: 0, first_line: 1 }),
+        Batch::Lines(Block { bytes: text.to_vec().into(), offset: 0, first_line: 1 }),
     ] {
         let mut found = formats_support::Found::default();
         open_batch(&batch, &Context::default(), &mut found);

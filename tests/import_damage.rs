@@ -511,7 +511,7 @@ fn the_seal_of_a_bundle_tells_what_no_reader_can_see() {
     }
     let now = "2026-11-24T02:00:00Z".parse().unwrap();
     let origin = Origin { version: "0".into(), arguments: vec![], host: None, user: None, cluster: None, note: None };
-    let request = FilesRequest { paths: &[evidence], out: &sealed, origin: &origin };
+    let request = FilesRequest { paths: &[evidence], out: &sealed, origin: &origin, sign_key: None };
     collect_files(&request, &|| now, &Silent).unwrap();
     let stored: Vec<PathBuf> = walkdir::WalkDir::new(sealed.join("data"))
         .sort_by_file_name()

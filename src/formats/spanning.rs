@@ -324,7 +324,7 @@ mod tests {
         let lines: Vec<&str> = text.split_inclusive('\n').collect();
         for chunk in lines.chunks(lines_a_block.max(1)) {
             let bytes = chunk.concat().into_bytes();
-            let block = Block { offset, first_line: line, bytes };
+            let block = Block { offset, first_line: line, bytes: bytes.into() };
             offset += block.bytes.len() as u64;
             line += chunk.len() as u64;
             found.extend(spanning.push(block));
@@ -341,7 +341,7 @@ mod tests {
             assert_eq!((block.offset, block.first_line), (at, number), "{text:?}");
             at += block.bytes.len() as u64;
             number += block.bytes.iter().filter(|b| **b == b'\n').count() as u64;
-            told.push((whole, String::from_utf8(block.bytes).unwrap()));
+            told.push((whole, String::from_utf8(block.bytes.to_vec()).unwrap()));
         }
         told
     }

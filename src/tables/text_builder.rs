@@ -70,7 +70,7 @@ impl TextBuilder {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use arrow::array::AsArray as _;
 

@@ -164,7 +164,7 @@ mod tests {
         assert!(joined.take(1).is_none());
         assert!(matches!((joined.take(2), joined.take(3)), (Some(Part::Later), Some(Part::Later))));
         // A cut event whose rest is not there stays what it is.
-        assert!(Joined::of(&[&texts[0], &texts[1]]).0.is_empty());
-        assert!(Joined::of(&[&texts[0], &event("a", whole), texts[2], texts[3]]).0.is_empty());
+        assert!(Joined::of(&[texts[0], texts[1]]).0.is_empty());
+        assert!(Joined::of(&[texts[0], &event("a", whole), texts[2], texts[3]]).0.is_empty());
     }
 }
