@@ -244,6 +244,19 @@ fn an_event_with_a_key_twice_is_a_reject_and_not_nothing() {
 }
 
 #[test]
+fn a_reject_is_never_longer_than_its_source() {
+    let text = r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","auditID":"a","logEvents":[1],"x":{"y":{"z":1}"#;
+    for end in 60..text.len() {
+        let cut = &text[..end];
+        let all = read_bytes("audit.log", cut.as_bytes(), Limits::default());
+        assert!(!all.rejects().is_empty(), "{cut}");
+        for reject in all.rejects() {
+            assert!(reject.offset + reject.length <= cut.len() as u64, "{cut}: {reject:?}");
+        }
+    }
+}
+
+#[test]
 fn envelopes_in_envelopes_end() {
     let mut text = EVENT.to_owned();
     for _ in 0..8 {

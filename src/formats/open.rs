@@ -293,7 +293,8 @@ impl Opener<'_> {
     /// Rejects a record.
     pub(super) fn reject(&mut self, text: &str, why: &str, around: Around<'_>, code: &'static str) {
         let Span { offset, line, .. } = around.span();
-        let bytes = if around.spot.is_verbatim() { text.as_bytes() } else { around.record };
+        // A repaired text is not what lies in the source.
+        let bytes = if around.spot.is_verbatim() && !self.damaged { text.as_bytes() } else { around.record };
         self.sink.reject(Reject::new(offset, line, bytes, why));
         self.sink.warn(code);
     }

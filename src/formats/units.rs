@@ -150,8 +150,10 @@ impl Opener<'_> {
             return;
         }
         let Some(repaired) = repair(broken.bytes) else { return self.reject_document(broken, broken.bytes, last) };
-        let spot = Spot::verbatim(broken.offset, broken.line, repaired.text.len());
-        let around = Around::source(self.ctx, spot, repaired.text.as_bytes(), true);
+        // Closing what broke off can make the text longer than the source is.
+        let original = broken.bytes.get(..repaired.text.len()).unwrap_or(broken.bytes);
+        let spot = Spot::verbatim(broken.offset, broken.line, original.len());
+        let around = Around::source(self.ctx, spot, original, true);
         self.damaged = true;
         let opened = self.json(&repaired.text, around);
         self.damaged = false;
