@@ -152,7 +152,20 @@ impl Gaps<'_> {
 
     fn keep(&mut self, state: &Arc<State>, reach: Reach) {
         self.emit(reach.from, reach.onwards, state, Basis::Observed);
-        self.emit(reach.onwards, reach.to, state, Basis::Assumed);
+        self.suppose(state, reach);
+    }
+
+    /// Where the log does not reach from the beginning on, a known state is assumed to have lasted. What is known in
+    /// part only cannot be marked so: once the log sets in again, where absence is known, nothing is left of it,
+    /// because another object may stand in its place.
+    fn suppose(&mut self, state: &Arc<State>, reach: Reach) {
+        if state.settled(self.kin.kind.rbac) {
+            return self.emit(reach.onwards, reach.to, state, Basis::Assumed);
+        }
+        let again = reach.backwards.max(reach.onwards);
+        self.emit(reach.onwards, again, state, Basis::Assumed);
+        let why = format!("{}, and the log does not cover what became of it before {again}", state.reason());
+        self.emit(again, reach.to, &Arc::new(State::blank(&state.origin, false, why)), Basis::Unknown);
     }
 
     /// It was there, and then it was not, with no deletion between.
@@ -197,7 +210,7 @@ impl Gaps<'_> {
                 } else if let Some(seen) = arrival.seen {
                     self.seen_again(old, seen, reach, arrival);
                 } else {
-                    self.lived_on(old, reach);
+                    self.lived_on(old, new, reach);
                 }
             }
             Here::Absent(_) if new.created.is_some_and(|c| c.plus_micros(SECOND) <= reach.floor) => {
@@ -209,10 +222,14 @@ impl Gaps<'_> {
     }
 
     /// The same object, still there; what it held is known from before only.
-    fn lived_on(&mut self, old: &Arc<State>, reach: Reach) {
+    fn lived_on(&mut self, old: &Arc<State>, new: &State, reach: Reach) {
         let sure = Arc::new(confirmed(old));
         self.emit(reach.from, reach.onwards, if reach.full { &sure } else { old }, Basis::Observed);
-        self.emit(reach.onwards, reach.to, &sure, Basis::Assumed);
+        if old.uid.is_some() && old.uid == new.uid {
+            self.emit(reach.onwards, reach.to, &sure, Basis::Assumed);
+        } else {
+            self.suppose(&sure, reach);
+        }
     }
 
     pub(super) fn report(&mut self, witness: &Provenance, point: &Point, message: String, at: Timestamp) {
