@@ -11,6 +11,7 @@ pub mod frame;
 pub mod manifest;
 pub mod parquet_file;
 pub mod read;
+mod refuse;
 pub mod rows;
 
 use std::io;
