@@ -2,7 +2,7 @@
 -- shows: Every user whose requests came from more than one list of addresses, with each credential and address,
 --     how often and from when to when: a stolen token shows up as an address that was not there before. A request is
 --     counted once, however many stages were logged.
--- misses: A token used from the address of its owner, or behind the same proxy. Addresses other than the last of
+-- limits: A token used from the address of its owner, or behind the same proxy. Addresses other than the last of
 --     their list are client-claimed. Older API servers log no credential id.
 -- attack: T1528 Steal Application Access Token, T1550.001 Application Access Token
 -- parameter: user pattern | who; `%` stands for any text

@@ -1,7 +1,7 @@
 -- title: Changes of admission control
 -- shows: Every request that changes or tried to change an admission webhook or policy: one sees, alters or stops
 --     what others send. A request is counted once, however many stages were logged.
--- misses: What a webhook did with the requests it saw.
+-- limits: What a webhook did with the requests it saw.
 -- attack: T1562.001 Disable or Modify Tools
 -- parameter: from time | from this moment on; events without a time of their own are always shown
 -- parameter: to time | up to, not including, this moment

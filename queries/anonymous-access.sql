@@ -1,7 +1,7 @@
 -- title: Requests without credentials
 -- shows: What was asked without credentials, and how it was answered. A request is counted once, however many stages
 --     were logged.
--- misses: Requests with credentials that were not accepted: see denied-requests.
+-- limits: Requests with credentials that were not accepted: see denied-requests.
 -- attack: T1190 Exploit Public-Facing Application
 -- parameter: from time | from this moment on; events without a time of their own are always shown
 -- parameter: to time | up to, not including, this moment

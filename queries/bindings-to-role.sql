@@ -1,7 +1,7 @@
 -- title: Who was bound to a role, from when to when
 -- shows: Every subject that a binding gave the role, with the stretch of time in which it stood there, who began it
 --     and who ended it.
--- misses: Members of a bound group: see group-members, and `kubesleuth who-can` for the exact rights at a moment.
+-- limits: Members of a bound group: see group-members, and `kubesleuth who-can` for the exact rights at a moment.
 --     Roles of another name that allow as much: see wildcard-grants. Who began or ended what the audit log does not
 --     show.
 -- attack: T1098.006 Additional Container Cluster Roles

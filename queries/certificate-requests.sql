@@ -1,7 +1,7 @@
 -- title: Certificate signing requests and their approvals
 -- shows: Every request that makes, approves, signs or removes a certificate signing request: a signed one is a
 --     credential that cannot be taken back. A request is counted once, however many stages were logged.
--- misses: Certificates signed outside the cluster with its key. For whom a certificate was asked: see the bodies
+-- limits: Certificates signed outside the cluster with its key. For whom a certificate was asked: see the bodies
 --     with `kubesleuth show`.
 -- attack: T1098 Account Manipulation
 -- parameter: from time | from this moment on; events without a time of their own are always shown

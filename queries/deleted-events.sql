@@ -1,7 +1,7 @@
 -- title: Deletions of events
 -- shows: Every request that deletes Kubernetes events: they tell what happened to pods, and somebody may not like
 --     that. A request is counted once, however many stages were logged.
--- misses: Events also expire by themselves, an hour after they were made by default. Deletions of audit logs happen
+-- limits: Events also expire by themselves, an hour after they were made by default. Deletions of audit logs happen
 --     on the node and are not here: see `kubesleuth coverage` for gaps.
 -- attack: T1070 Indicator Removal
 -- parameter: from time | from this moment on; events without a time of their own are always shown

@@ -1,7 +1,7 @@
 -- title: Denied requests by user
 -- shows: Every user who was refused something, with what kind of it and how often: an intruder tries out what an
 --     account can do. A request is counted once, however many stages were logged.
--- misses: Questions that are no denials, such as `kubectl auth can-i`, which asks the API server what it would
+-- limits: Questions that are no denials, such as `kubectl auth can-i`, which asks the API server what it would
 --     decide. What the audit policy did not log is not here: see `kubesleuth coverage`.
 -- attack: T1613 Container and Resource Discovery
 -- parameter: least integer | show users who were refused at least so often

@@ -1,7 +1,7 @@
 -- title: Rules that let their holder get more rights
 -- shows: Every rule of a role that allows `escalate` or `bind` on roles, `impersonate`, or the making of service
 --     account tokens, with the stretch of time in which it stood in the role.
--- misses: Who holds the role: see bindings-to-role. Other ways to more rights, such as making pods that run as
+-- limits: Who holds the role: see bindings-to-role. Other ways to more rights, such as making pods that run as
 --     another service account, or reading its token from a secret: see secret-grants.
 -- attack: T1098.006 Additional Container Cluster Roles
 -- column: cluster | the cluster

@@ -1,7 +1,7 @@
 -- title: Members of a group, as the API server saw them
 -- shows: Every user that made a request as a member of the group, with the first and last event. `system:masters`
 --     may do everything, whatever RBAC says.
--- misses: Members who made no logged request. Groups that a user was given by impersonation.
+-- limits: Members who made no logged request. Groups that a user was given by impersonation.
 -- attack: T1078 Valid Accounts
 -- parameter: group pattern | name of the group; `%` stands for any text
 -- column: cluster | the cluster

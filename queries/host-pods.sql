@@ -1,7 +1,7 @@
 -- title: Pods that reach the node
 -- shows: Every request that makes or changes a pod, or what makes pods, with a setting that opens the node to it. A
 --     request is counted once, however many stages were logged.
--- misses: Found by text in the request body, so only where bodies were logged; a text may also stand in an
+-- limits: Found by text in the request body, so only where bodies were logged; a text may also stand in an
 --     annotation. Settings that came by a patch of another form or from a template already there.
 -- attack: T1611 Escape to Host
 -- parameter: user pattern | who; `%` stands for any text

@@ -1,7 +1,7 @@
 -- title: Changes of the map from cloud identities to users
 -- shows: Every request that changes or tried to change the config map by which a cloud identity becomes a Kubernetes
 --     user (`aws-auth` on EKS). A request is counted once, however many stages were logged.
--- misses: Identities mapped elsewhere, such as EKS access entries. A creation that was logged without its body, and
+-- limits: Identities mapped elsewhere, such as EKS access entries. A creation that was logged without its body, and
 --     so without a name. What the change was: see `kubesleuth history configmap/aws-auth`.
 -- attack: T1098 Account Manipulation
 -- parameter: name text | name of the config map

@@ -1,7 +1,7 @@
 -- title: Requests made as somebody else
 -- shows: Who made requests as whom, how many were allowed, and from when to when. A request is counted once, however
 --     many stages were logged.
--- misses: Whether the one who impersonates was allowed to: that is decided before, and a refused impersonation is
+-- limits: Whether the one who impersonates was allowed to: that is decided before, and a refused impersonation is
 --     logged as a denied request of the user. What the audit policy did not log is not here: see `kubesleuth coverage`.
 -- attack: none
 -- parameter: from time | from this moment on; events without a time of their own are always shown

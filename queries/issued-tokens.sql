@@ -2,7 +2,7 @@
 -- shows: Every token request (TokenRequest), who asked for whose token, and how often, from when to when and
 --     from how many addresses the token that came of it was used. A request is counted once, however many stages
 --     were logged.
--- misses: Uses of a token where the API server logs no credential ids (by default before Kubernetes 1.30).
+-- limits: Uses of a token where the API server logs no credential ids (by default before Kubernetes 1.30).
 --     Long-lived tokens, which lie in secrets and need no token request.
 -- attack: T1528 Steal Application Access Token
 -- parameter: from time | asked for from this moment on; uses are counted over all time

@@ -1,7 +1,7 @@
 -- title: Service accounts made
 -- shows: Every request that makes or tried to make a service account, without the one called `default` that the
 --     controller makes in each namespace. A request is counted once, however many stages were logged.
--- misses: Users and groups have no object in Kubernetes and cannot be listed so; certificates and tokens make them:
+-- limits: Users and groups have no object in Kubernetes and cannot be listed so; certificates and tokens make them:
 --     see certificate-requests and issued-tokens.
 -- attack: T1136 Create Account
 -- parameter: from time | from this moment on; events without a time of their own are always shown

@@ -1,7 +1,7 @@
 -- title: Workloads that spread or come back by themselves
 -- shows: Every request that makes or changes a daemon set, cron job or job: they run on every node, or again and
 --     again. A request is counted once, however many stages were logged.
--- misses: Pods that the controllers then made of them. Static pods, which lie as files on a node.
+-- limits: Pods that the controllers then made of them. Static pods, which lie as files on a node.
 -- attack: T1053.007 Container Orchestration Job
 -- parameter: from time | from this moment on; events without a time of their own are always shown
 -- parameter: to time | up to, not including, this moment

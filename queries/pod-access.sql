@@ -1,7 +1,7 @@
 -- title: Commands and connections into pods
 -- shows: Every exec, attach, port-forward and debug container, with the command in the URI. A request is counted
 --     once, however many stages were logged.
--- misses: What was typed or sent after the connection stood. A kubelet that is asked directly, without the API
+-- limits: What was typed or sent after the connection stood. A kubelet that is asked directly, without the API
 --     server, logs nothing here.
 -- attack: T1609 Container Administration Command
 -- parameter: from time | from this moment on; events without a time of their own are always shown

@@ -1,7 +1,7 @@
 -- title: Requests through the API server to nodes, pods and services
 -- shows: Every use of a proxy subresource: nodes/proxy reaches the kubelet, which runs commands in any pod of the
 --     node. A request is counted once, however many stages were logged.
--- misses: What a kubelet was asked directly. The body of what was proxied.
+-- limits: What a kubelet was asked directly. The body of what was proxied.
 -- attack: T1609 Container Administration Command
 -- parameter: from time | from this moment on; events without a time of their own are always shown
 -- parameter: to time | up to, not including, this moment

@@ -1,7 +1,7 @@
 -- title: Changes of roles and bindings
 -- shows: Every request that changes or tried to change RBAC, with the actor and the answer. A request is counted
 --     once, however many stages were logged.
--- misses: Roles and bindings that go with their namespace. What the change was: see `kubesleuth history` and
+-- limits: Roles and bindings that go with their namespace. What the change was: see `kubesleuth history` and
 --     `kubesleuth diff`. What the audit policy did not log is not here: see `kubesleuth coverage`.
 -- attack: T1098.006 Additional Container Cluster Roles
 -- parameter: user pattern | who; `%` stands for any text

@@ -1,6 +1,6 @@
 -- title: Records that could not be read
 -- shows: Every stretch of bytes that should be a record and could not be read, where it lies and why.
--- misses: What stood in it: `kubesleuth show` prints the bytes.
+-- limits: What stood in it: `kubesleuth show` prints the bytes.
 -- attack: none
 -- parameter: reason pattern | why; `%` stands for any text
 -- column: cluster | the cluster

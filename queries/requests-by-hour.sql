@@ -1,7 +1,7 @@
 -- title: Requests by hour
 -- shows: How many requests there were in each hour, how many changed something, failed or were denied. A request is
 --     counted once, however many stages were logged.
--- misses: Hours without any request have no row. What the audit policy did not log is not here: see `kubesleuth
+-- limits: Hours without any request have no row. What the audit policy did not log is not here: see `kubesleuth
 --     coverage`.
 -- attack: none
 -- parameter: user pattern | who; `%` stands for any text

@@ -1,7 +1,7 @@
 -- title: Requests of a user
 -- shows: Every request that a user made or that was made as that user, in the order of time. A request is counted
 --     once, however many stages were logged.
--- misses: Requests of the same person under another name. What the audit policy did not log is not here: see
+-- limits: Requests of the same person under another name. What the audit policy did not log is not here: see
 --     `kubesleuth coverage`.
 -- attack: T1078 Valid Accounts
 -- parameter: user pattern required | the user name as the API server knows it; `%` stands for any text, `_` for any

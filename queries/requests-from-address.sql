@@ -1,7 +1,7 @@
 -- title: Requests from an address
 -- shows: Every request that came from an address or claims to, in the order of time. A request is counted once,
 --     however many stages were logged.
--- misses: An address is proven only where it is the last of its list; a client can write any other. Proxies and load
+-- limits: An address is proven only where it is the last of its list; a client can write any other. Proxies and load
 --     balancers hide the address behind them. What the audit policy did not log is not here: see `kubesleuth coverage`.
 -- attack: T1133 External Remote Services
 -- parameter: address text required | the address as it was logged

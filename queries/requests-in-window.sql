@@ -1,7 +1,7 @@
 -- title: Requests in a stretch of time
 -- shows: Every request of a stretch of time, in its order. A request is counted once, however many stages were
 --     logged.
--- misses: What the audit policy did not log: see `kubesleuth coverage`.
+-- limits: What the audit policy did not log is not here: see `kubesleuth coverage`.
 -- attack: none
 -- parameter: from time | from this moment on; events without a time of their own are always shown
 -- parameter: to time | up to, not including, this moment

@@ -1,7 +1,7 @@
 -- title: Requests on a resource
 -- shows: Every request on one kind of resource, in the order of time, who made it and how it was answered. A request
 --     is counted once, however many stages were logged.
--- misses: Changes that need no request on the resource itself, such as the objects that go with their namespace.
+-- limits: Changes that need no request on the resource itself, such as the objects that go with their namespace.
 --     What the audit policy did not log is not here: see `kubesleuth coverage`.
 -- attack: none
 -- parameter: resource text required | plural name, such as `configmaps`

@@ -1,7 +1,7 @@
 -- title: Text inside bodies
 -- shows: Every request whose logged request or response body holds a text, letter by letter. A request is counted
 --     once, however many stages were logged.
--- misses: Bodies are logged only at the levels Request and RequestResponse, and large ones are cut. Text that JSON
+-- limits: Bodies are logged only at the levels Request and RequestResponse, and large ones are cut. Text that JSON
 --     writes with escapes or base64 (all values of secrets) is found only in that form.
 -- attack: none
 -- parameter: text text required | what to look for; upper and lower case differ

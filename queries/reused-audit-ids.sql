@@ -2,7 +2,7 @@
 -- shows: Every audit ID under which more than one request was logged. A client may choose it (header
 --     `Audit-ID`), to be found among the requests of somebody else; API servers behind one another share it too,
 --     with another component.
--- misses: Records that say exactly the same are duplicates and were dropped. A request whose records differ in
+-- limits: Records that say exactly the same are duplicates and were dropped. A request whose records differ in
 --     server, time of receipt, user, verb, URI or addresses counts as several.
 -- attack: T1036 Masquerading
 -- parameter: from time | from this moment on; events without a time of their own are always shown

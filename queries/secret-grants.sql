@@ -1,6 +1,6 @@
 -- title: Who was given the right to read secrets
 -- shows: Every grant whose rule allows to get, list or watch secrets, with its stretch of time.
--- misses: Who used it: see secret-reads. Rights to make pods, which can mount any secret of their namespace. A
+-- limits: Who used it: see secret-reads. Rights to make pods, which can mount any secret of their namespace. A
 --     subject may be a group: see group-members. For the exact answer at a moment: `kubesleuth who-can get secrets`.
 -- attack: T1552.007 Container API
 -- parameter: kind pattern | kind of the subject: `User`, `Group` or `ServiceAccount`; `%` stands for any text

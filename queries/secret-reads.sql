@@ -1,7 +1,7 @@
 -- title: Reads of secrets by user
 -- shows: Who read which secrets, how often, and from when to when. A list or watch shows every secret it covers,
 --     with its content. A request is counted once, however many stages were logged.
--- misses: Secrets that a pod has mounted or has in its environment: reading them there is no request. What the audit
+-- limits: Secrets that a pod has mounted or has in its environment: reading them there is no request. What the audit
 --     policy did not log is not here: see `kubesleuth coverage`.
 -- attack: T1552.007 Container API
 -- parameter: namespace pattern | namespace; lists over all of them have the empty text

@@ -1,7 +1,7 @@
 -- title: What became of the records of each source
 -- shows: Every evidence file with the records read and what became of them, the time they span and signs that
 --     something is missing. `unaccounted` is 0 for every source, or the case is damaged.
--- misses: Files that were never collected. Gaps inside a source: see `kubesleuth coverage`.
+-- limits: Files that were never collected. Gaps inside a source: see `kubesleuth coverage`.
 -- attack: none
 -- parameter: path pattern | path of the source; `%` stands for any text
 -- column: cluster | the cluster

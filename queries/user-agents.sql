@@ -1,7 +1,7 @@
 -- title: Clients by what they call themselves
 -- shows: Every user agent with the number of requests and users, and the first and last of them. A request is
 --     counted once, however many stages were logged.
--- misses: A client writes here what it likes.
+-- limits: A client writes here what it likes.
 -- attack: T1036 Masquerading
 -- parameter: agent pattern | user agent; `%` stands for any text
 -- parameter: from time | from this moment on; events without a time of their own are always shown

@@ -1,7 +1,7 @@
 -- title: Users and what they did, in numbers
 -- shows: Every user with the number of requests, changes, failures and denials, and the first and last of them. A
 --     request is counted once, however many stages were logged.
--- misses: What the audit policy did not log: see `kubesleuth coverage`.
+-- limits: What the audit policy did not log is not here: see `kubesleuth coverage`.
 -- attack: T1078 Valid Accounts
 -- parameter: user pattern | who; `%` stands for any text
 -- parameter: from time | from this moment on; events without a time of their own are always shown

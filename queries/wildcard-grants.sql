@@ -1,6 +1,6 @@
 -- title: Grants of everything
 -- shows: Every grant whose rule has the wildcard among its verbs or its resources, with its stretch of time.
--- misses: Rules that name everything one by one. A subject may be a group: see group-members for who was seen in it.
+-- limits: Rules that name everything one by one. A subject may be a group: see group-members for who was seen in it.
 --     What is granted outside RBAC, such as by system:masters without a binding.
 -- attack: T1098.006 Additional Container Cluster Roles
 -- parameter: subject pattern | name of the subject, without its namespace; `%` stands for any text

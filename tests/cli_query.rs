@@ -178,7 +178,7 @@ fn every_query_says_what_it_shows_and_what_it_cannot() {
         (digits == [4] || digits == [4, 3]) && name.len() > 5
     };
     for name in names() {
-        for key in ["title", "shows", "misses", "attack"] {
+        for key in ["title", "shows", "limits", "attack"] {
             let found = entries(&name, key);
             assert!(found.len() == 1 && !found[0].is_empty(), "{name}: one `{key}`, found {found:?}");
         }
@@ -211,7 +211,7 @@ fn every_query_gives_the_columns_of_its_header_and_rows() {
         let ran = both().run(words("csv")).expect(0);
         assert_eq!(ran.text().lines().next().unwrap().split(',').collect::<Vec<_>>(), documented, "{name}");
         let json = both().run(words("json")).expect(0).json();
-        assert_eq!(json["notes"][0].as_str().unwrap(), format!("not here: {}", entries(&name, "misses")[0]));
+        assert_eq!(json["notes"][0].as_str().unwrap(), format!("limits: {}", entries(&name, "limits")[0]));
         assert_eq!(json["question"]["query"], name.as_str());
         if sample().run(words("json")).code != Some(0) {
             empty.push(name.clone());

@@ -87,7 +87,7 @@ fn find(name: &str) -> anyhow::Result<Query> {
 fn description(query: &Query) -> String {
     let mut text = format!("{}: {}\n", query.name, if query.title.is_empty() { "no title" } else { &query.title });
     let techniques = query.attack.join(", ");
-    for (key, said) in [("shows", &query.shows), ("not here", &query.misses), ("ATT&CK", &techniques)] {
+    for (key, said) in [("shows", &query.shows), ("limits", &query.limits), ("ATT&CK", &techniques)] {
         if !said.is_empty() {
             text.push_str(&format!("\n{key}\n  {said}\n"));
         }

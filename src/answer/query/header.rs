@@ -3,7 +3,7 @@
 //! ```text
 //! -- title: Requests of a user
 //! -- shows: what the rows are
-//! -- misses: what they cannot show
+//! -- limits: what they cannot show
 //! -- attack: T1078 Valid Accounts, or `none`
 //! -- parameter: user pattern required | what it means
 //! -- column: request_uri wide | what it means
@@ -15,7 +15,7 @@ use super::bind::{is_name, markers};
 use super::{ColumnDoc, Kind, Parameter, Query, QueryError};
 
 /// The keys of entries.
-const KEYS: [&str; 6] = ["title", "shows", "misses", "attack", "parameter", "column"];
+const KEYS: [&str; 6] = ["title", "shows", "limits", "attack", "parameter", "column"];
 
 struct Entry<'a> {
     key: &'a str,
@@ -33,7 +33,7 @@ pub fn parse(name: &str, sql: &str) -> Result<Query, QueryError> {
         name: name.to_owned(),
         title: String::new(),
         shows: String::new(),
-        misses: String::new(),
+        limits: String::new(),
         attack: Vec::new(),
         parameters: Vec::new(),
         columns: Vec::new(),
@@ -44,7 +44,7 @@ pub fn parse(name: &str, sql: &str) -> Result<Query, QueryError> {
         match entry.key {
             "title" => query.title = entry.text,
             "shows" => query.shows = entry.text,
-            "misses" => query.misses = entry.text,
+            "limits" => query.limits = entry.text,
             "attack" if entry.text == "none" => {}
             "attack" => query.attack = entry.text.split(", ").map(str::to_owned).collect(),
             "parameter" => query.parameters.push(parameter(&entry.text).map_err(|what| wrong(line, what))?),
@@ -148,7 +148,7 @@ mod tests {
         let text = "-- title: One\n-- shows: first\n--     second: half\n-- a remark\n--     of two lines\n-- attack: T1 A, T2.3 B\n\
                     -- parameter: user pattern required | who: `%`\n-- column: a | x\n-- column: b wide | y | z\n\nSELECT /*:user*/ 'x' -- title: no\n";
         let q = parse("one", text).unwrap();
-        assert_eq!((q.title.as_str(), q.shows.as_str(), q.misses.as_str()), ("One", "first second: half", ""));
+        assert_eq!((q.title.as_str(), q.shows.as_str(), q.limits.as_str()), ("One", "first second: half", ""));
         assert_eq!(q.attack, ["T1 A", "T2.3 B"]);
         let p = &q.parameters[0];
         assert_eq!((p.name.as_str(), p.kind, p.required, p.default.as_str()), ("user", Kind::Pattern, true, "x"));

@@ -77,8 +77,8 @@ pub struct Query {
     pub title: String,
     /// What the rows are.
     pub shows: String,
-    /// What they cannot show.
-    pub misses: String,
+    /// What they cannot show, or not prove.
+    pub limits: String,
     /// ATT&CK techniques of the Containers matrix, as `T1609 Container Administration Command`; empty where none fits.
     pub attack: Vec<String>,
     /// The parameters, in the order of the header.
@@ -179,8 +179,8 @@ pub fn answer(
     for column in &mut answer.columns {
         column.narrow = !query.columns.iter().any(|c| c.wide && c.name == column.name);
     }
-    if !query.misses.is_empty() {
-        answer.notes.push(format!("not here: {}", query.misses));
+    if !query.limits.is_empty() {
+        answer.notes.push(format!("limits: {}", query.limits));
     }
     Ok(answer)
 }
@@ -210,7 +210,7 @@ pub fn list() -> Result<Answer, QueryError> {
             Value::texts(query.attack.iter().map(|t| t.split(' ').next().unwrap_or_default().to_owned())),
             Value::texts(query.parameters.iter().map(|p| p.name.clone())),
             query.shows.into(),
-            query.misses.into(),
+            query.limits.into(),
         ]);
     }
     Ok(Answer {
@@ -224,7 +224,7 @@ pub fn list() -> Result<Answer, QueryError> {
             column("attack"),
             column("parameters"),
             wide("shows"),
-            wide("misses"),
+            wide("limits"),
         ],
         rows,
         verdict: Verdict::Yes,

@@ -52,7 +52,7 @@ it by the same rules, under which no value can leave its literal:
 
 Spark alone reads a backslash as an escape: there, double each one in `text`, and write it fourfold in a `pattern`.
 
-The header of a file is comments: `title`, `shows`, `misses`, `attack` (technique of the ATT&CK Containers matrix, or
+The header of a file is comments: `title`, `shows`, `limits`, `attack` (technique of the ATT&CK Containers matrix, or
 `none`), then `parameter: NAME KIND [required] | meaning` and `column: NAME [wide] | meaning`. An entry goes on in lines
 that are indented by four more spaces. A file of your own needs a header only for its parameters.
 
@@ -94,8 +94,7 @@ pub fn reference() -> Result<String, QueryError> {
 }
 
 fn section(query: &Query, text: &mut String) {
-    let _ =
-        writeln!(text, "\n### {}\n\n**{}.** {}\n\nNot here: {}", query.name, query.title, query.shows, query.misses);
+    let _ = writeln!(text, "\n### {}\n\n**{}.** {}\n\nLimits: {}", query.name, query.title, query.shows, query.limits);
     if !query.parameters.is_empty() {
         text.push_str("\n| parameter | kind | default | meaning |\n|---|---|---|---|\n");
         for p in &query.parameters {

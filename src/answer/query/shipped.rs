@@ -69,11 +69,14 @@ pub(super) fn near(word: &str, names: &[String]) -> Vec<String> {
     let word = word.to_ascii_lowercase();
     let far = |name: &str| {
         let distance = edits(&word, name);
-        if distance <= 2.max(word.len() / 4) {
+        if distance <= 1.max(word.len() / 4) {
             return Some(distance);
         }
-        let parts =
-            |text: &str| text.split(['-', '_', ' ']).filter(|p| p.len() > 2).map(str::to_owned).collect::<Vec<_>>();
+        // A word is the same in singular and plural.
+        let parts = |text: &str| -> Vec<String> {
+            let words = text.split(['-', '_', ' ']).filter(|p| p.len() > 2);
+            words.map(|p| p.trim_end_matches('s').to_owned()).collect()
+        };
         let shared = parts(name).iter().filter(|p| parts(&word).contains(p)).count();
         let holds = word.len() > 2 && name.contains(&word);
         (holds || shared > 0).then_some(100_usize.saturating_sub(shared))
