@@ -495,3 +495,20 @@ fn sql_that_would_be_answered_wrongly_is_refused() {
         .sql("SELECT cluster, subject_name, verbs FROM grants WHERE array_contains(verbs, '*') ORDER BY subject_name");
     assert!(rows.iter().any(|r| r["subject_name"] == "metrics-sync") && rows.iter().all(|r| r["cluster"] == "lab-a"));
 }
+
+#[test]
+fn predicates_and_projections_reach_the_scan() {
+    for (words, predicate) in [
+        (["requests-by-user", "user=alice"], "(col(\"user_username\")) == (String(alice))"),
+        (["requests-on-resource", "resource=secrets"], "(col(\"object_ref_resource\")) == (String(secrets))"),
+        (["requests-by-hour", "to=2026-11-24 00:41:30"], "(col(\"stage_timestamp\")) < (String(2026-11-24T00:41:30)"),
+    ] {
+        let sql = common::run(["query", words[0], "--param", words[1], "--show-sql"]).expect(0);
+        let plan = column(&sample().sql(&format!("EXPLAIN\n{}", sql.text())), "Logical Plan").join("\n");
+        let scan = plan.split_once("Parquet SCAN").expect("one scan of the events").1;
+        assert!(scan.contains("SELECTION: ") && scan.contains(predicate), "{plan}");
+        let projected = scan.split_once("PROJECT ").and_then(|(_, rest)| rest.split_once('/')).unwrap().0;
+        assert!((1..30).contains(&projected.parse::<u32>().unwrap()), "{plan}");
+        assert!(!plan.contains("FILTER"), "nothing is left to filter after the scan: {plan}");
+    }
+}
