@@ -14,6 +14,7 @@ mod known;
 pub mod load;
 pub mod matrix;
 mod net_grants;
+pub mod query;
 pub mod question;
 pub mod reviews;
 pub mod rights;

@@ -72,10 +72,10 @@ pub fn tables(case: &Case) -> Result<Answer, CaseError> {
     })
 }
 
-/// The rows of a SQL query.
+/// The rows of a SQL query over one cluster, or over all of a case.
 ///
 /// # Errors
 /// When the query is wrong, or a table cannot be read.
-pub fn sql(case: &Case, query: &str) -> Result<Answer, CaseError> {
-    Ok(frame::answer(vec![("sql", query.into())], &case.sql(query)?))
+pub fn sql(case: &Case, cluster: Option<&str>, query: &str) -> Result<Answer, CaseError> {
+    Ok(frame::answer(vec![("sql", query.into())], &case.sql(query, cluster)?))
 }

@@ -12,6 +12,7 @@ pub mod manifest;
 pub mod parquet_columns;
 pub mod parquet_file;
 pub mod read;
+mod refuse;
 pub mod rows;
 
 use std::io;

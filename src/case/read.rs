@@ -8,6 +8,7 @@ use polars::prelude::*;
 use polars::sql::SQLContext;
 
 use super::count_rows::count_once;
+use super::refuse::refuse;
 use super::{Case, CaseError};
 use crate::tables;
 use crate::tables::schema::{ColumnType, Table};
@@ -18,7 +19,7 @@ impl Case {
     /// # Errors
     /// When the files cannot be listed or scanned.
     pub fn table(&self, table: &Table, cluster: Option<&str>) -> Result<LazyFrame, CaseError> {
-        self.scan(table, self.files(table, cluster)?)
+        self.scan(table, self.files(table, cluster)?, ParallelStrategy::Auto)
     }
 
     /// A table file by file, for whoever walks more rows than fit in memory. `events` has at most some hundred thousand
@@ -27,10 +28,18 @@ impl Case {
     /// # Errors
     /// When the files cannot be listed or scanned.
     pub fn parts(&self, table: &Table, cluster: Option<&str>) -> Result<Vec<LazyFrame>, CaseError> {
-        self.files(table, cluster)?.into_iter().map(|file| self.scan(table, vec![file])).collect()
+        self.files(table, cluster)?
+            .into_iter()
+            .map(|file| self.scan(table, vec![file], ParallelStrategy::Auto))
+            .collect()
     }
 
-    fn scan(&self, table: &Table, files: Vec<std::path::PathBuf>) -> Result<LazyFrame, CaseError> {
+    fn scan(
+        &self,
+        table: &Table,
+        files: Vec<std::path::PathBuf>,
+        parallel: ParallelStrategy,
+    ) -> Result<LazyFrame, CaseError> {
         if files.is_empty() {
             return Ok(empty(table));
         }
@@ -41,22 +50,30 @@ impl Case {
             schema: Some(Arc::new(partition_schema(table))),
             try_parse_dates: true,
         };
-        let args = ScanArgsParquet { hive_options: options, glob: false, ..Default::default() };
+        let args = ScanArgsParquet { hive_options: options, glob: false, parallel, ..Default::default() };
         LazyFrame::scan_parquet_files(files.into(), args).map_err(|e| damaged(table, &e))
     }
 
-    /// Runs a SQL query over the tables of the case.
+    /// Runs a SQL query over the tables of the case, of one cluster or of all.
+    ///
+    /// The scan reads columns beside one another and not the columns of the predicate first: that way polars 0.46 gives
+    /// the partition columns the length they had before the filter, and a query with `cluster` fails or panics.
+    /// Statistics still skip row groups, and the predicate still drops rows inside the scan.
     ///
     /// # Errors
     /// When the query is wrong, or a table cannot be read.
-    pub fn sql(&self, query: &str) -> Result<DataFrame, CaseError> {
+    pub fn sql(&self, query: &str, cluster: Option<&str>) -> Result<DataFrame, CaseError> {
         let mut context = SQLContext::new();
         for table in tables::ALL {
-            context.register(table.name, self.table(table, None)?);
+            let frame = self.scan(table, self.files(table, cluster)?, ParallelStrategy::Columns)?;
+            context.register(table.name, frame);
         }
-        context.execute(query).and_then(|frame| count_once(frame).collect()).map_err(|e| {
+        let failed = |e: PolarsError| {
             CaseError::Query(format!("the query failed: {e}; `kubesleuth tables` lists tables and columns"))
-        })
+        };
+        let frame = context.execute(query).map_err(failed)?;
+        refuse(&frame.logical_plan)?;
+        count_once(frame).collect().map_err(failed)
     }
 }
 

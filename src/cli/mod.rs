@@ -15,6 +15,7 @@ pub mod history;
 pub mod import;
 pub mod matrix;
 pub mod progress;
+pub mod query;
 pub mod rights;
 pub mod settings;
 pub mod show;
@@ -104,6 +105,8 @@ enum Command {
     Check(check::Args),
     /// Show an original record, byte for byte
     Show(show::Args),
+    /// Ask a question that comes with the program, or one in a file of SQL
+    Query(query::Args),
     /// Ask the tables in SQL
     Sql(sql::Args),
     /// Run the main job on the sample that comes with the source
@@ -143,6 +146,7 @@ impl Cli {
             Command::Diff(args) => args.run(&settings),
             Command::Check(args) => args.run(&settings),
             Command::Show(args) => args.run(&settings),
+            Command::Query(args) => args.run(&settings),
             Command::Sql(args) => args.run(&settings),
             Command::Demo(args) => args.run(&settings),
         }

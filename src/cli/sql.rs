@@ -14,6 +14,7 @@ pub struct Args {
 impl Args {
     pub(super) fn run(self, settings: &Settings) -> anyhow::Result<u8> {
         let case = Case::open(&settings.case_dir)?;
-        settings.show(&sources::sql(&case, &self.query)?)
+        let cluster = settings.cluster.as_deref().map(|c| case.cluster(Some(c))).transpose()?;
+        settings.show(&sources::sql(&case, cluster.as_deref(), &self.query)?)
     }
 }
