@@ -53,7 +53,8 @@ fn facts(line: &Line, kin: Kindred<'_>) -> Vec<Life> {
     let lacking = |here: &Here| here.object().is_some_and(|s| matches!(s.what, What::Parts(_)));
     let bare = |p: &Point| matches!(&p.mark, Mark::Act(act) if act.deed != Deed::Create && act.shown.is_none());
     let wanted = line.after.iter().any(lacking) || line.points.iter().any(bare);
-    let life = |state: &State| match wanted {
+    // What is only assumed may be another object's: it tells nothing of this life but who it is.
+    let life = |state: &State| match wanted && state.trusted() {
         true => state.life(),
         false => Life { uid: state.uid.clone(), created: state.created, role_ref: None },
     };

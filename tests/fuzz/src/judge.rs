@@ -135,7 +135,7 @@ pub fn read<'b>(bytes: &'b [u8], path: &str) -> Judge<'b> {
 /// Reads bytes as lines, whatever they look like.
 pub fn lines(bytes: &[u8]) -> Judge<'_> {
     let mut judge = Judge::new(bytes);
-    let block = Block { bytes: bytes.to_vec(), offset: 0, first_line: 1 };
+    let block = Block { bytes: bytes.to_vec().into(), offset: 0, first_line: 1 };
     open_batch(&Batch::Lines(block), &Context::default(), &mut judge);
     judge.nothing_is_lost();
     judge
