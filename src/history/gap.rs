@@ -176,7 +176,10 @@ impl Gaps<'_> {
             // A list takes its time; without a log the object may have gone while it was being read.
             let listed = matches!(point.mark, Mark::Unseen(_)) && reach.backwards == reach.to;
             let gone = if listed { point.hi } else { reach.backwards };
-            self.emit(reach.onwards, gone, &Arc::new(state.doubted(why)), Basis::Unknown);
+            self.emit(reach.onwards, gone.min(reach.to), &Arc::new(state.doubted(why.clone())), Basis::Unknown);
+            // While the list was being read another may have taken its place for a while.
+            let other = State::blank(&state.origin, false, why);
+            self.emit(reach.to, gone, &Arc::new(other), Basis::Unknown);
             return;
         }
         if !state.surely {
