@@ -299,7 +299,7 @@ fn check(sim: &Sim, evidence: &Evidence, level: Level, genesis: bool, whole: boo
                 Answer::Present(_, Basis::Observed | Basis::Derived) | Answer::Absent(Basis::Observed | Basis::Derived)
             );
             let half_covered = |l: &kubesleuth::history::evidence::Listing| {
-                let within = evidence.log.iter().any(|s| s.from <= l.observed.from && l.observed.to <= s.to);
+                let within = evidence.log.iter().any(|s| s.from <= l.observed.from && l.observed.to < s.to);
                 l.observed.from <= t && t <= l.observed.to && !within
             };
             if whole && !sim.listings.iter().any(half_covered) && must_know(sim, evidence, level, &key, t, genesis) {

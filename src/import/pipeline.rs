@@ -337,7 +337,12 @@ impl Run {
         let unreadable = |source| ImportError::Unreadable { path: input.path.clone(), source };
         let place = Place { path: &input.path, size: input.size, observed: input.observed };
         let digest = || sha256_of(input).map(|(sha256, _)| sha256);
-        let found = same_bytes::twin(&self.sources, place, digest).map_err(unreadable)?.cloned();
+        let found = match same_bytes::twin(&self.sources, place, digest) {
+            Ok(found) => found.cloned(),
+            // Damage of a bundle is told when the file is read.
+            Err(_) if input.bundle.is_some() => None,
+            Err(e) => return Err(unreadable(e)),
+        };
         Ok(found.is_some_and(|twin| self.was_known(input, &input.path, &twin)))
     }
 
