@@ -213,12 +213,15 @@ fn predicate(f: &Filter) -> Expr {
     if let Some(within) = f.within {
         let time =
             |t: Timestamp| lit(t.as_micros()).cast(DataType::Datetime(TimeUnit::Microseconds, Some("UTC".into())));
-        // The hive date narrows the files, the time the rows.
+        // The date narrows the files, the time the rows: events are filed under the time that counts here.
         let filed = col("stage_timestamp").fill_null(col("request_received_timestamp"));
+        let day = |t: Timestamp| time(t).cast(DataType::Date);
         if within.from != Timestamp::MIN {
+            and(col("date").gt_eq(day(within.from)));
             and(filed.clone().gt_eq(time(within.from)));
         }
         if within.to != Timestamp::MAX {
+            and(col("date").lt_eq(day(within.to)));
             and(filed.lt(time(within.to)));
         }
     }

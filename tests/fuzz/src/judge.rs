@@ -120,7 +120,8 @@ pub fn read<'b>(bytes: &'b [u8], path: &str) -> Judge<'b> {
     let ctx = Context::of_path(path);
     let mut joined = false;
     while let Some(batch) = source.next_batch() {
-        joined |= matches!(batch, Batch::Records(_));
+        // Lines of a document that spans them are no records of their own.
+        joined |= matches!(batch, Batch::Records(_) | Batch::Spanning(_));
         if let Batch::Yaml(text) = &batch {
             read_yaml(text, &mut judge);
         }
