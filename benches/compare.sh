@@ -18,9 +18,9 @@ cargo build --release --locked --quiet
 [ -d "$work/gzip" ] || cargo bench --locked --quiet --bench generate -- audit --out "$work/gzip" --bytes "$bytes" --seed 1 --gzip
 
 venv="${XDG_CACHE_HOME:-$HOME/.cache}/kubesleuth/compare-venv"
-if ! "$venv/bin/python" -c 'import duckdb, polars' 2>/dev/null; then
+if ! "$venv/bin/python" -c 'import duckdb, polars, pytz' 2>/dev/null; then
   python3 -m venv "$venv"
-  "$venv/bin/pip" install --quiet --disable-pip-version-check duckdb polars
+  "$venv/bin/pip" install --quiet --disable-pip-version-check duckdb polars pytz
 fi
 
 "$venv/bin/python" benches/compare.py \

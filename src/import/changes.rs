@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use polars::prelude::*;
+use rayon::prelude::*;
 
 use super::evidence::Places;
 use crate::case::CaseError;
@@ -49,17 +50,17 @@ const MUTATING_METHODS: [&str; 4] = ["POST", "PUT", "PATCH", "DELETE"];
 
 /// The requests that may have changed stored objects.
 ///
-/// `parts` are read one after the other, so that only what may have changed something is held.
+/// Of each part only what may have changed something is held.
 ///
 /// # Errors
 /// When the table cannot be read.
 pub fn changes(parts: Vec<LazyFrame>) -> Result<Vec<Change>, CaseError> {
-    let mut changes = Vec::new();
-    for part in parts {
+    let read = |part: LazyFrame| {
         let lazy = part.filter(may_change()).select(COLUMNS.map(col).as_slice());
-        rows(&Frame::collect(lazy, "events")?, &mut changes)?;
-    }
-    Ok(changes)
+        rows(&Frame::collect(lazy, "events")?)
+    };
+    let parts: Vec<Vec<Change>> = parts.into_par_iter().map(read).collect::<Result<_, CaseError>>()?;
+    Ok(parts.into_iter().flatten().collect())
 }
 
 /// Whether a record tells what was done to what: only such records show that nothing else was done.
@@ -115,7 +116,8 @@ const COLUMNS: [&str; 26] = [
     "grpc_code",
 ];
 
-fn rows(frame: &Frame, changes: &mut Vec<Change>) -> Result<(), CaseError> {
+fn rows(frame: &Frame) -> Result<Vec<Change>, CaseError> {
+    let mut changes = Vec::with_capacity(frame.height());
     let (audit_id, level, stage) = (frame.text("audit_id")?, frame.text("level")?, frame.text("stage")?);
     let (code, grpc) = (frame.int32("response_status_code")?, frame.int32("grpc_code")?);
     let asked = Asked::of(frame)?;
@@ -149,7 +151,7 @@ fn rows(frame: &Frame, changes: &mut Vec<Change>) -> Result<(), CaseError> {
             ..asked
         });
     }
-    Ok(())
+    Ok(changes)
 }
 
 /// The columns that tell what was asked for.

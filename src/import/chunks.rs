@@ -2,10 +2,11 @@
 //!
 //! A chunk is closed after a fixed number of rows or bytes of evidence, never by time or by thread, so
 //! the same evidence gives the same files. Rows are sorted within a part, not across parts: that would
-//! need all of them in memory.
+//! need all of them in memory. A chunk is written while the next one is read.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::compute::interleave;
@@ -40,13 +41,15 @@ pub struct Chunks<'c> {
     filed: Vec<(Option<Timestamp>, At)>,
     bytes: usize,
     parts: Vec<PathBuf>,
+    /// The chunk that is being written.
+    writing: Option<JoinHandle<Result<(), ImportError>>>,
 }
 
 impl<'c> Chunks<'c> {
     /// No rows yet.
     pub fn new(staging: &'c mut Staging, cluster: &'c str, import: u32) -> Self {
         let (batches, filed, parts) = Default::default();
-        Self { staging, cluster, import, next: 0, batches, filed, bytes: 0, parts }
+        Self { staging, cluster, import, next: 0, batches, filed, bytes: 0, parts, writing: None }
     }
 
     /// Adds the rows of `batch` that `keep` marks; `filed` gives the time of each row, `held` the bytes that
@@ -79,7 +82,17 @@ impl<'c> Chunks<'c> {
     /// When a part cannot be written.
     pub fn finish(mut self) -> Result<Vec<PathBuf>, ImportError> {
         self.flush()?;
-        Ok(self.parts)
+        self.wait()?;
+        Ok(std::mem::take(&mut self.parts))
+    }
+
+    /// Waits until the last chunk is written.
+    fn wait(&mut self) -> Result<(), ImportError> {
+        match self.writing.take().map(JoinHandle::join) {
+            None => Ok(()),
+            Some(Ok(written)) => written,
+            Some(Err(_)) => Err(ImportError::Write("a thread that wrote events ended early".to_owned())),
+        }
     }
 
     fn flush(&mut self) -> Result<(), ImportError> {
@@ -90,6 +103,7 @@ impl<'c> Chunks<'c> {
             let day = row.0.map_or_else(|| NO_DATE.to_owned(), Timestamp::date);
             days.entry(day).or_default().push(row);
         }
+        let mut files = Vec::new();
         for (day, mut rows) in days {
             // Stable: rows of one time stay in the order of source and offset.
             rows.sort_by_key(|(time, _)| *time);
@@ -98,15 +112,27 @@ impl<'c> Chunks<'c> {
                 .join(partition("cluster", self.cluster))
                 .join(format!("date={day}"))
                 .join(format!("part-{:05}-{:05}.parquet", self.import, self.next));
-            let path = self.staging.create(&relative)?;
+            files.push((self.staging.create(&relative)?, rows));
             self.parts.push(relative);
-            write_columns(&path, &events::TABLE, rows.len(), |column, range| {
-                gather(&batches, column, rows.get(range).unwrap_or_default())
-            })?;
         }
         self.next += 1;
+        self.wait()?;
+        self.writing =
+            Some(std::thread::spawn(move || files.iter().try_for_each(|(path, rows)| write(path, &batches, rows))));
         Ok(())
     }
+}
+
+impl Drop for Chunks<'_> {
+    fn drop(&mut self) {
+        // An import that ends early must not leave a writer behind in its folder; its own error is told already.
+        let _ = self.wait();
+    }
+}
+
+fn write(path: &Path, batches: &[RecordBatch], rows: &[At]) -> Result<(), ImportError> {
+    let column = |column, range| gather(batches, column, rows.get(range).unwrap_or_default());
+    Ok(write_columns(path, &events::TABLE, rows.len(), column)?)
 }
 
 /// The values of one column at these rows, in their order.

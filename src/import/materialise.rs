@@ -68,14 +68,19 @@ pub fn materialise(
     write(staging, cluster, &tables::coverage::TABLE, coverage::batch(&covered)?)?;
     findings.sort_by(|a, b| (b.severity, a.code, a.at, &a.message).cmp(&(a.severity, b.code, b.at, &b.message)));
     findings.dedup();
-    write_object_versions(staging, cluster, &history)?;
-    write(staging, cluster, &known_sets::TABLE, known_set_rows(&history)?)?;
-    write(staging, cluster, &role_rules::TABLE, role_rule_rows(&timeline)?)?;
-    write(staging, cluster, &binding_subjects::TABLE, binding_subject_rows(&timeline)?)?;
-    write(staging, cluster, &identities::TABLE, mappings)?;
-    write_grants(staging, cluster, timeline)?;
-    write(staging, cluster, &memberships::TABLE, membership_rows(events)?)?;
-    write(staging, cluster, &findings::TABLE, finding_rows(&findings)?)?;
+    drop(evidence);
+    let versions = staging.create(&whole_file(&object_versions::TABLE, cluster))?;
+    let rest = || {
+        write(staging, cluster, &known_sets::TABLE, known_set_rows(&history)?)?;
+        write(staging, cluster, &role_rules::TABLE, role_rule_rows(&timeline)?)?;
+        write(staging, cluster, &binding_subjects::TABLE, binding_subject_rows(&timeline)?)?;
+        write(staging, cluster, &identities::TABLE, mappings)?;
+        write_grants(staging, cluster, timeline)?;
+        write(staging, cluster, &memberships::TABLE, membership_rows(events)?)?;
+        write(staging, cluster, &findings::TABLE, finding_rows(&findings)?)
+    };
+    let (written, others) = rayon::join(|| write_object_versions(&versions, &history), rest);
+    written.and(others)?;
     Ok(findings)
 }
 
@@ -99,10 +104,9 @@ pub fn write(
 }
 
 /// Writes `object_versions` some rows at a time: it holds a body of every state of every object.
-fn write_object_versions(staging: &mut Staging, cluster: &str, history: &History) -> Result<(), ImportError> {
+fn write_object_versions(path: &Path, history: &History) -> Result<(), ImportError> {
     const AT_ONCE: usize = 8192;
-    let path = staging.create(&whole_file(&object_versions::TABLE, cluster))?;
-    let mut writer = parquet_file::PartWriter::create(&path, object_versions::TABLE.schema())?;
+    let mut writer = parquet_file::PartWriter::create(path, object_versions::TABLE.schema())?;
     for versions in history.versions.chunks(AT_ONCE) {
         let mut table = TableBuilder::new(&object_versions::TABLE);
         versions.iter().try_for_each(|v| push_version(&mut table, v))?;
