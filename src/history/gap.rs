@@ -174,7 +174,7 @@ impl Gaps<'_> {
             self.emit(reach.from, reach.onwards, state, Basis::Observed);
             let why = format!("it was gone by {}, and the log does not cover when it went", reach.to);
             // A list takes its time; without a log the object may have gone while it was being read.
-            let listed = matches!(point.mark, Mark::Unseen(_)) && reach.backwards == reach.to;
+            let listed = matches!(point.mark, Mark::Unseen(_)) && !point.is_firm(self.kin.cover);
             let gone = if listed { point.hi } else { reach.backwards };
             self.emit(reach.onwards, gone.min(reach.to), &Arc::new(state.doubted(why.clone())), Basis::Unknown);
             // While the list was being read another may have taken its place for a while.
