@@ -10,6 +10,7 @@ impl Walk<'_> {
         loop {
             at = self.blank(at);
             if self.bytes.get(at) == Some(&b']') {
+                self.drop_comma(at);
                 return Step::At(at + 1);
             }
             let start = at;

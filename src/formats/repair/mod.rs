@@ -43,7 +43,9 @@ pub(super) fn repair(bytes: &[u8]) -> Option<Repaired> {
         Step::Ended => bytes.len(),
     };
     let text = String::from_utf8(walk.out).ok()?;
-    (walk.kept > 0 && !walk.cuts.is_empty()).then_some(Repaired { text, consumed, cuts: walk.cuts })
+    // Damage has more forms than repairs: what came out wrong is no repair.
+    let readable = || serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok();
+    (walk.kept > 0 && !walk.cuts.is_empty() && readable()).then_some(Repaired { text, consumed, cuts: walk.cuts })
 }
 
 /// What an object is, which tells under which keys records lie.
@@ -112,6 +114,7 @@ impl Walk<'_> {
         loop {
             at = self.blank(at);
             if self.bytes.get(at) == Some(&b'}') {
+                self.drop_comma(at);
                 return Step::At(at + 1);
             }
             let start = at;
@@ -194,7 +197,18 @@ impl Walk<'_> {
 
     fn blank(&self, at: usize) -> usize {
         let rest = self.bytes.get(at..).unwrap_or_default();
-        at + rest.iter().take_while(|b| b.is_ascii_whitespace()).count()
+        // JSON's white space: a form feed is damage.
+        at + rest.iter().take_while(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r')).count()
+    }
+
+    /// Takes out a comma that nothing follows but the end at `end`.
+    fn drop_comma(&mut self, end: usize) {
+        let before = self.out.get(..end).unwrap_or_default();
+        let last = before.iter().rposition(|b| !b.is_ascii_whitespace());
+        if let Some(at) = last.filter(|at| before.get(*at) == Some(&b',')) {
+            self.put(at, b' ');
+            self.cuts.push((at..at + 1, "expected another element behind the comma".to_owned()));
+        }
     }
 
     fn put(&mut self, at: usize, byte: u8) {
@@ -331,6 +345,13 @@ mod tests {
     fn a_key_that_holds_no_records_after_all_is_passed_once() {
         assert!(repair(b"{:\"hits\":[x,\"hits\":[").is_none());
         assert!(repair(b"{\"hits\":[x").is_none());
+    }
+
+    #[test]
+    fn a_list_that_ends_behind_a_comma_is_closed_there() {
+        let repaired = repair(b"{\"events\":[{\"message\":\"a\"}, ]}").unwrap();
+        assert_eq!(repaired.text, "{\"events\":[{\"message\":\"a\"}  ]}");
+        assert_eq!(repaired.cuts.len(), 1);
     }
 
     proptest! {
