@@ -13,7 +13,7 @@ use crate::case::rows::{Batch, list_at, text_at, time_at};
 use crate::case::{Case, CaseError};
 use crate::history::rows::{self, BindingSubject, Known, RoleRule, VersionOf};
 use crate::history::state::{KnownSet, RbacTimeline};
-use crate::import::evidence::log_stretches;
+use crate::import::coverage::log_stretches;
 use crate::import::staged;
 use crate::model::basis::Basis;
 use crate::model::rbac::{PolicyRule, RbacKind, RoleRef, Subject};
@@ -145,7 +145,7 @@ pub fn span_of_evidence(case: &Case, cluster: &str) -> Result<Interval, CaseErro
 /// # Errors
 /// When the table cannot be read.
 pub fn span_of_log(case: &Case, cluster: &str) -> Result<Option<Interval>, CaseError> {
-    let log = log_stretches(case.table(&tables::events::TABLE, Some(cluster))?)?;
+    let log = log_stretches(case, cluster)?;
     Ok(log.first().zip(log.last()).map(|(first, last)| Interval::new(first.from, last.to)))
 }
 

@@ -69,6 +69,14 @@ impl PartWriter {
         self.0.write(batch)
     }
 
+    /// Ends the row group.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn flush(&mut self) -> Result<(), ParquetError> {
+        self.0.flush()
+    }
+
     /// Completes the file.
     ///
     /// # Errors

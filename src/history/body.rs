@@ -178,6 +178,11 @@ pub(super) struct Names {
     pub(super) generate_name: Option<String>,
 }
 
+/// The name of the object that a body claims to be.
+pub fn name_in(json: &str) -> Option<String> {
+    names(json).name
+}
+
 /// Reads only who the body speaks of.
 pub(super) fn names(json: &str) -> Names {
     let top: Top<'_> = serde_json::from_str(json).unwrap_or_default();

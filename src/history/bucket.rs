@@ -72,6 +72,12 @@ impl Bucket {
         self.places.contains_key(name)
     }
 
+    /// Forgets the names that another share of the evidence is rebuilt from.
+    pub(super) fn keep(&mut self, wanted: impl Fn(&str) -> bool) {
+        self.raws.retain(|raw| wanted(&raw.name));
+        self.places = self.raws.iter().enumerate().map(|(place, raw)| (raw.name.clone(), place)).collect();
+    }
+
     /// The evidence of one name, made when first asked for.
     pub(super) fn raw(&mut self, name: &str) -> Option<&mut Raw> {
         let next = self.raws.len();

@@ -1,6 +1,6 @@
 //! Sorts the evidence by kind, namespace and name, and takes apart what one request did to many.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::model::finding::{Finding, Severity};
@@ -9,9 +9,10 @@ use crate::model::rbac::{RBAC_GROUP, RbacKind};
 use crate::model::time::Timestamp;
 
 use super::act::{Act, Deed, origin};
-use super::body::{Names, Read, names, read};
+use super::body::{Read, names, read};
 use super::bucket::{Birth, Bucket, Sweep};
-use super::evidence::{Change, Evidence, Sighting};
+use super::evidence::{Change, Sighting};
+use super::kinds::{KindOfResource, Kinds, Noted, kind_in};
 use super::know::{Origin, State};
 use super::place::Sight;
 use super::request::Request;
@@ -27,25 +28,25 @@ pub(super) type BucketKey = (Arc<str>, Arc<str>, Arc<str>);
 pub(super) struct Gathered {
     pub(super) buckets: BTreeMap<BucketKey, Bucket>,
     kinds: HashMap<(String, String), Arc<KindOf>>,
-    /// Group and kind of what the log shows requests for.
-    pub(super) logged: HashSet<(Arc<str>, Arc<str>)>,
     pub(super) spaces: Spaces,
     pub(super) findings: Vec<Finding>,
     /// When the log shows the creation of `kube-system`.
     pub(super) genesis: Option<Timestamp>,
 }
 
-/// Which kind a resource is, where that is known: `(group, resource) -> kind`.
-pub(super) type KindOfResource<'a> = &'a dyn Fn(&str, &str) -> Option<String>;
-
 /// Sorts everything.
-pub(super) fn gather(evidence: &Evidence, requests: &[Request<'_>], kind_of: KindOfResource<'_>) -> Gathered {
+pub(super) fn gather(
+    sightings: &[Sighting],
+    requests: &[Request<'_>],
+    kinds: &Kinds,
+    kind_of: KindOfResource<'_>,
+) -> Gathered {
     let mut gathered = Gathered::default();
-    for sighting in &evidence.sightings {
+    for sighting in sightings {
         gathered.sighting(sighting);
     }
     for request in requests {
-        gathered.request(request, kind_of);
+        gathered.request(request, kinds, kind_of);
     }
     gathered.spaces.sort();
     gathered
@@ -110,13 +111,11 @@ impl Gathered {
         }
     }
 
-    fn request(&mut self, request: &Request<'_>, kind_of: KindOfResource<'_>) {
+    fn request(&mut self, request: &Request<'_>, kinds: &Kinds, kind_of: KindOfResource<'_>) {
         let change = request.change;
-        let said = kind_of(&change.group, &change.resource);
-        let body = || change.response_body.as_deref().or(change.request_body.as_deref()).map(names);
-        let name = said.or_else(|| kind_in(body()?, &change.verb)).unwrap_or_else(|| change.resource.clone());
+        let said = kind_of(&change.group, &change.resource).or_else(|| kinds.only(&change.group, &change.resource));
+        let name = said.or_else(|| kind_in(Noted::of(change))).unwrap_or_else(|| change.resource.clone());
         let kind = self.kind(&change.group, &name);
-        self.logged.insert((Arc::clone(&kind.group), Arc::clone(&kind.kind)));
         if !change.subresource.is_empty() {
             if is_namespace(&kind) && change.subresource == "finalize" {
                 self.finalize(request, &kind);
@@ -247,12 +246,6 @@ impl Gathered {
         let open = request.open;
         bucket.sweeps.push(Sweep { begun, when: change.staged, open, select, listed: false, origin });
     }
-}
-
-/// The kind that a body claims, when it is the body of an object.
-fn kind_in(names: Names, verb: &str) -> Option<String> {
-    let other = ["Status", "DeleteOptions", "PartialObjectMetadata", "Table"];
-    names.kind.filter(|k| verb != "deletecollection" && !k.ends_with("List") && !other.contains(&&**k))
 }
 
 /// The name that a request speaks of: the record's, else the answer's, else the one asked for.

@@ -8,7 +8,8 @@
 //! The way of the data: `request` folds records into requests, `gather` sorts them by name, `order` and `place` put
 //! each name's evidence in order, `listings` adds absences, `sweep` and `fold` walk forwards and apply changes, `gap`
 //! decides what held between two neighbouring pieces of evidence, `build` writes versions, `sets` tells where absence
-//! means absence. `scene` runs it bucket by bucket. `rbac` and `rows` decode the result for the authorizer and the tables.
+//! means absence. `scene` runs it bucket by bucket, for a part of the evidence at a time (`rebuild`): nothing that holds for all
+//! objects depends on more than RBAC objects and namespaces. `rbac` and `rows` decode the result for the authorizer and the tables.
 
 mod acquit;
 mod act;
@@ -24,6 +25,7 @@ mod gap;
 mod gap_again;
 mod gap_arrive;
 mod gather;
+mod kinds;
 mod know;
 mod line;
 mod listings;
@@ -46,4 +48,6 @@ mod sweep;
 mod turns;
 pub mod version;
 
-pub use rebuild::{rebuild, rebuild_with};
+pub use body::name_in as body_name;
+pub use kinds::{KindOfResource, Noted};
+pub use rebuild::{Beyond, Stage, Wanted, is_core_object, is_core_resource, rebuild, rebuild_with};

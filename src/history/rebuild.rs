@@ -1,22 +1,30 @@
-//! The whole of it: evidence in, history out.
+//! The whole of it: evidence in, history out; all at once, or a part at a time where the evidence is larger than
+//! memory.
+//!
+//! What holds for all objects (when namespaces ended, whether the log shows RBAC, where lists are whole) depends on
+//! RBAC objects and namespaces alone: the core. It is rebuilt first, and sets the [`Stage`]; the evidence of all other
+//! objects may then come in parts, as long as all of one name lies in one part, and what was asked of many in each.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use crate::model::finding::{Finding, Severity};
+use crate::model::object::ObjectKey;
 use crate::model::rbac::{RBAC_GROUP, RbacKind};
 use crate::model::resource::Catalogue;
 use crate::model::time::Timestamp;
 
 use super::bucket::Bucket;
 use super::cover::Cover;
-use super::evidence::Evidence;
+use super::evidence::{Change, Evidence, Sighting};
 use super::gather::{Gathered, gather};
+use super::kinds::{KindOfResource, Kinds, Noted};
 use super::listings;
-use super::request::{Request, fold as fold_requests};
+use super::request::fold as fold_requests;
 use super::scene::Scene;
+use super::spaces::Spaces;
 use super::step::KindOf;
-use super::version::History;
+use super::version::{History, ObjectVersion};
 
 /// Rebuilds the history of all objects from the evidence of one cluster. The order of the evidence does not matter.
 /// The catalogue names the kind behind a plural resource.
@@ -26,34 +34,137 @@ pub fn rebuild(evidence: &Evidence, catalogue: &Catalogue) -> History {
 
 /// Like [`rebuild`], with `(group, plural resource) -> kind` from elsewhere. Unknown resources take the kind of the
 /// body in the log, else the resource's own name.
-pub fn rebuild_with(evidence: &Evidence, kind_of: &dyn Fn(&str, &str) -> Option<String>) -> History {
-    let requests = fold_requests(&evidence.changes);
-    let mut gathered = gather(evidence, &requests, kind_of);
-    ensure_spaces(&mut gathered);
-    let logged = Logged::of(evidence, &mut gathered);
-    let (lists, refused) = listings::sort(evidence, |key| gathered.shows(key));
-    let mut history = History { findings: std::mem::take(&mut gathered.findings), ..History::default() };
-    history.findings.extend(refused.into_iter().map(|l| Finding {
-        severity: Severity::Low,
-        code: "list-not-whole",
-        message: format!("the list of {} is not whole: other evidence names objects that it lacks", l.kind),
-        at: Some(l.observed.from),
-        witnesses: vec![l.from.clone()],
-    }));
-    history.findings.extend(logged.finding(evidence));
-    let cover = Cover::new(&evidence.log);
-    let genesis = gathered.genesis.and_then(|t| cover.around(t)).filter(|_| logged.rbac);
-    let scene = Scene { dawn: dawn(evidence, &requests), cover, none: Cover::default(), logged, genesis, lists };
-    let mut holes = Vec::new();
-    let namespaced = |b: &&Bucket| b.kind.rbac.is_some_and(RbacKind::namespaced);
-    let namespaces: BTreeSet<Arc<str>> =
-        gathered.buckets.values().filter(namespaced).map(|b| Arc::clone(&b.namespace)).collect();
-    scene.all(gathered, &mut history, &mut holes);
-    history.versions.sort_by(|a, b| (&a.key, a.held, &a.from).cmp(&(&b.key, b.held, &b.from)));
-    history.known_sets = scene.sets().known(&holes, &namespaces);
-    history.findings.sort_by(|a, b| (a.at, a.code, &a.message).cmp(&(b.at, b.code, &b.message)));
-    history.findings.dedup();
+pub fn rebuild_with(evidence: &Evidence, kind_of: KindOfResource<'_>) -> History {
+    let mut beyond = Beyond::default();
+    for change in &evidence.changes {
+        beyond.change(Noted::of(change), kind_of(&change.group, &change.resource).is_some());
+    }
+    evidence.sightings.iter().for_each(|s| beyond.sighting(s));
+    let (core_changes, changes) =
+        evidence.changes.iter().cloned().partition(|c| is_core_resource(&c.group, &c.resource));
+    let (core_seen, sightings): (_, Vec<Sighting>) =
+        evidence.sightings.iter().cloned().partition(|s| is_core_object(&s.key));
+    let changes: Vec<Change> = changes;
+    let core = Evidence {
+        sightings: core_seen,
+        changes: core_changes,
+        listings: evidence.listings.clone(),
+        log: evidence.log.clone(),
+        named_elsewhere: evidence.named_elsewhere.clone(),
+    };
+    let (stage, mut history) = Stage::set(&core, beyond, kind_of);
+    let (versions, findings) = stage.part(&sightings, &changes, &|_, _, _| true);
+    history.versions.extend(versions);
+    history.findings.extend(findings);
+    history.sort();
     history
+}
+
+/// Whether all evidence of a resource belongs to the core.
+pub fn is_core_resource(group: &str, resource: &str) -> bool {
+    group == RBAC_GROUP || group.is_empty() && resource == "namespaces"
+}
+
+/// The same for an object.
+pub fn is_core_object(key: &ObjectKey) -> bool {
+    key.group == RBAC_GROUP || key.group.is_empty() && key.kind == "Namespace"
+}
+
+/// What all of the evidence says that the core does not hold; noted record by record.
+#[derive(Clone, Debug, Default)]
+pub struct Beyond {
+    kinds: Kinds,
+    dawn: Option<Timestamp>,
+}
+
+impl Beyond {
+    /// Notes a change; `known` says whether a catalogue names the kind of its resource.
+    pub fn change(&mut self, change: Noted<'_>, known: bool) {
+        self.kinds.note(change, known);
+        self.since(change.staged);
+    }
+
+    /// Notes a sighting.
+    pub fn sighting(&mut self, sighting: &Sighting) {
+        self.since(sighting.observed.from);
+    }
+
+    fn since(&mut self, time: Timestamp) {
+        self.dawn = Some(self.dawn.map_or(time, |dawn| dawn.min(time)));
+    }
+}
+
+/// Which objects a part is about: `(group, namespace, name)`.
+pub type Wanted<'a> = &'a (dyn Fn(&str, &str, &str) -> bool + Sync);
+
+/// What is the same for all objects, and what parts of the evidence are rebuilt on.
+pub struct Stage<'k> {
+    scene: Scene,
+    spaces: Spaces,
+    kinds: Kinds,
+    kind_of: KindOfResource<'k>,
+}
+
+impl<'k> Stage<'k> {
+    /// Rebuilds the core: `core` holds all evidence of RBAC objects and namespaces ([`is_core_object`],
+    /// [`is_core_resource`]), all lists and the stretches of the log.
+    pub fn set(core: &Evidence, beyond: Beyond, kind_of: KindOfResource<'k>) -> (Self, History) {
+        let requests = fold_requests(&core.changes);
+        let mut gathered = gather(&core.sightings, &requests, &beyond.kinds, kind_of);
+        ensure_spaces(&mut gathered);
+        let logged = Logged::of(core, beyond.kinds.logged(kind_of));
+        let (lists, refused) = listings::sort(core, |key| gathered.shows(key));
+        let mut findings = std::mem::take(&mut gathered.findings);
+        findings.extend(refused.into_iter().map(|l| Finding {
+            severity: Severity::Low,
+            code: "list-not-whole",
+            message: format!("the list of {} is not whole: other evidence names objects that it lacks", l.kind),
+            at: Some(l.observed.from),
+            witnesses: vec![l.from.clone()],
+        }));
+        findings.extend(logged.finding(core));
+        let cover = Cover::new(&core.log);
+        let genesis = gathered.genesis.and_then(|t| cover.around(t)).filter(|_| logged.rbac);
+        let dawn = dawn(core, &beyond);
+        let scene = Scene { dawn, cover, none: Cover::default(), logged, genesis, lists };
+        let namespaced = |b: &&Bucket| b.kind.rbac.is_some_and(RbacKind::namespaced);
+        let namespaces: BTreeSet<Arc<str>> =
+            gathered.buckets.values().filter(namespaced).map(|b| Arc::clone(&b.namespace)).collect();
+        let rebuilt = scene.all(gathered.buckets.into_values().collect(), &gathered.spaces);
+        findings.extend(rebuilt.findings);
+        let known_sets = scene.sets().known(&rebuilt.holes, &namespaces);
+        let mut history = History { versions: rebuilt.versions, known_sets, findings };
+        history.sort();
+        (Self { scene, spaces: gathered.spaces, kinds: beyond.kinds, kind_of }, history)
+    }
+
+    /// Rebuilds a part: the objects that `wanted` names by group, namespace and name, from all their evidence and all
+    /// requests about many objects. Gives versions sorted by key and time, and findings.
+    pub fn part(
+        &self,
+        sightings: &[Sighting],
+        changes: &[Change],
+        wanted: Wanted<'_>,
+    ) -> (Vec<ObjectVersion>, Vec<Finding>) {
+        let requests = fold_requests(changes);
+        let mut gathered = gather(sightings, &requests, &self.kinds, self.kind_of);
+        for ((group, _, namespace), bucket) in &mut gathered.buckets {
+            bucket.keep(|name| wanted(group, namespace, name));
+        }
+        let rebuilt = self.scene.all(gathered.buckets.into_values().collect(), &self.spaces);
+        let mut history = History { versions: rebuilt.versions, known_sets: Vec::new(), findings: gathered.findings };
+        history.findings.extend(rebuilt.findings);
+        history.sort();
+        (history.versions, history.findings)
+    }
+}
+
+impl History {
+    fn sort(&mut self) {
+        self.versions.sort_by(|a, b| (&a.key, a.held, &a.from).cmp(&(&b.key, b.held, &b.from)));
+        self.findings.sort_by(|a, b| (a.at, a.code, &a.message).cmp(&(b.at, b.code, &b.message)));
+        self.findings.dedup();
+    }
 }
 
 /// A namespace's end concerns roles and bindings in it even where no evidence shows one.
@@ -74,10 +185,10 @@ pub(super) struct Logged {
 
 impl Logged {
     /// A refused write shows as well as any other that the policy logs writes.
-    fn of(evidence: &Evidence, gathered: &mut Gathered) -> Self {
+    fn of(core: &Evidence, kinds: HashSet<(Arc<str>, Arc<str>)>) -> Self {
         let writes = ["create", "update", "patch", "delete", "deletecollection"];
-        let rbac = evidence.changes.iter().any(|c| c.group == RBAC_GROUP && writes.contains(&&*c.verb));
-        Self { rbac, kinds: std::mem::take(&mut gathered.logged) }
+        let rbac = core.changes.iter().any(|c| c.group == RBAC_GROUP && writes.contains(&&*c.verb));
+        Self { rbac, kinds }
     }
 
     pub(super) fn shows(&self, kind: &KindOf) -> bool {
@@ -103,10 +214,8 @@ impl Logged {
 }
 
 /// The first moment that any evidence speaks of.
-fn dawn(evidence: &Evidence, requests: &[Request<'_>]) -> Timestamp {
-    let seen = evidence.sightings.iter().map(|s| s.observed.from);
-    let listed = evidence.listings.iter().map(|l| l.observed.from);
-    let logged = evidence.log.iter().map(|s| s.from);
-    let changed = requests.iter().map(|r| r.change.staged);
-    seen.chain(listed).chain(logged).chain(changed).min().unwrap_or(Timestamp::MAX)
+fn dawn(core: &Evidence, beyond: &Beyond) -> Timestamp {
+    let listed = core.listings.iter().map(|l| l.observed.from);
+    let logged = core.log.iter().map(|s| s.from);
+    listed.chain(logged).chain(beyond.dawn).min().unwrap_or(Timestamp::MAX)
 }

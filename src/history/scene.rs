@@ -1,7 +1,9 @@
-//! All buckets, one after the other: from sorted evidence to versions.
+//! All buckets: from sorted evidence to versions.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
+
+use rayon::prelude::*;
 
 use crate::model::finding::Finding;
 use crate::model::object::ObjectKey;
@@ -16,7 +18,6 @@ use super::build::{ghost, spans, start, versions};
 use super::cover::Cover;
 use super::fold::Kindred;
 use super::gap::{Gaps, Span};
-use super::gather::Gathered;
 use super::know::Origin;
 use super::line::Line;
 use super::listings::{AllLists, Flights};
@@ -25,10 +26,11 @@ use super::parts::is_role;
 use super::place::{settle, weave};
 use super::rebuild::Logged;
 use super::sets::{Hole, Sets};
+use super::spaces::Spaces;
 use super::step::KindOf;
 use super::sweep::{self, refold};
 use super::turns::{Reaches, Turn, turns};
-use super::version::{History, ObjectVersion};
+use super::version::ObjectVersion;
 
 /// What is the same for all objects.
 pub(super) struct Scene {
@@ -41,6 +43,14 @@ pub(super) struct Scene {
     /// The stretch of log that begins with an empty cluster.
     pub(super) genesis: Option<Interval>,
     pub(super) lists: AllLists,
+}
+
+/// What buckets give.
+#[derive(Default)]
+pub(super) struct Rebuilt {
+    pub(super) versions: Vec<ObjectVersion>,
+    pub(super) findings: Vec<Finding>,
+    pub(super) holes: Vec<Hole>,
 }
 
 /// A bucket on its way: points in order, folded.
@@ -66,22 +76,33 @@ impl Scene {
         Sets { cover, genesis: self.genesis, lists: &self.lists, dawn: self.dawn }
     }
 
-    pub(super) fn all(&self, gathered: Gathered, history: &mut History, holes: &mut Vec<Hole>) {
-        let spaces = gathered.spaces;
-        for bucket in gathered.buckets.into_values() {
-            let endings = if bucket.namespace.is_empty() { Vec::new() } else { spaces.endings(&bucket.namespace) };
-            let turns = turns(&bucket, &endings);
-            let mut folded = self.fold(bucket, turns, &mut history.findings);
-            self.recompute(&mut folded);
-            self.write(&mut folded, history);
-            if let Some(kind) = folded.kind.rbac {
-                let ghosts = self.ghosts(kind, &folded);
-                // A role is looked up by name, and a nameless one may have had any.
-                let nameless = ghosts.iter().filter(|_| is_role(kind));
-                holes.extend(nameless.map(|g| (kind, Arc::clone(&folded.namespace), g.held)));
-                history.versions.extend(ghosts);
-            }
+    /// All buckets, side by side; the result does not depend on how many at once.
+    pub(super) fn all(&self, buckets: Vec<Bucket>, spaces: &Spaces) -> Rebuilt {
+        let parts: Vec<Rebuilt> = buckets.into_par_iter().map(|bucket| self.one(bucket, spaces)).collect();
+        let mut all = Rebuilt::default();
+        for part in parts {
+            all.versions.extend(part.versions);
+            all.findings.extend(part.findings);
+            all.holes.extend(part.holes);
         }
+        all
+    }
+
+    fn one(&self, bucket: Bucket, spaces: &Spaces) -> Rebuilt {
+        let mut rebuilt = Rebuilt::default();
+        let endings = if bucket.namespace.is_empty() { Vec::new() } else { spaces.endings(&bucket.namespace) };
+        let turns = turns(&bucket, &endings);
+        let mut folded = self.fold(bucket, turns, &mut rebuilt.findings);
+        self.recompute(&mut folded);
+        self.write(&folded, &mut rebuilt);
+        if let Some(kind) = folded.kind.rbac {
+            let ghosts = self.ghosts(kind, &folded);
+            // A role is looked up by name, and a nameless one may have had any.
+            let nameless = ghosts.iter().filter(|_| is_role(kind));
+            rebuilt.holes.extend(nameless.map(|g| (kind, Arc::clone(&folded.namespace), g.held)));
+            rebuilt.versions.extend(ghosts);
+        }
+        rebuilt
     }
 
     /// Points in order, absences added, and what is known after each.
@@ -154,12 +175,12 @@ impl Scene {
         spans(line, &run, gaps)
     }
 
-    fn write(&self, folded: &mut Folded, history: &mut History) {
+    fn write(&self, folded: &Folded, rebuilt: &mut Rebuilt) {
         let kind = Arc::clone(&folded.kind);
         let kin = self.kin(&kind, &folded.births, &[]);
         for line in &folded.lines {
-            let spans = self.spans(line, kin, &mut history.findings);
-            history.versions.extend(versions(&line.key, &kind, spans));
+            let spans = self.spans(line, kin, &mut rebuilt.findings);
+            rebuilt.versions.extend(versions(&line.key, &kind, spans));
         }
     }
 

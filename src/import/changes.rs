@@ -5,17 +5,17 @@
 //! would let a change go unseen while the objects still count as known. That reading serves history alone;
 //! the columns of `events` stay empty.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use polars::prelude::*;
-use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
-use super::evidence::Places;
-use crate::case::CaseError;
-use crate::case::frame::Frame;
+use super::event_rows::EventRows;
 use crate::history::evidence::Change;
 use crate::model::audit::MUTATING_VERBS;
+use crate::model::object::Provenance;
 use crate::model::request_info::RequestInfo;
+use crate::model::time::Timestamp;
 
 /// Resources whose writes leave no stored object, or only noise.
 const NOT_STORED: [&str; 9] = [
@@ -45,165 +45,150 @@ const ASIDE: [&str; 11] = [
     "ephemeralcontainers",
 ];
 
-/// Methods that change objects, as exports write them in place of the verb.
-const MUTATING_METHODS: [&str; 4] = ["POST", "PUT", "PATCH", "DELETE"];
-
-/// The requests that may have changed stored objects.
-///
-/// Of each part only what may have changed something is held.
-///
-/// # Errors
-/// When the table cannot be read.
-pub fn changes(parts: Vec<LazyFrame>) -> Result<Vec<Change>, CaseError> {
-    let read = |part: LazyFrame| {
-        let lazy = part.filter(may_change()).select(COLUMNS.map(col).as_slice());
-        rows(&Frame::collect(lazy, "events")?)
-    };
-    let parts: Vec<Vec<Change>> = parts.into_par_iter().map(read).collect::<Result<_, CaseError>>()?;
-    Ok(parts.into_iter().flatten().collect())
+/// A change as it stands in a row of `events`, and as it is put aside until all of the evidence is read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeRow<'b> {
+    audit_id: &'b str,
+    /// See [`Change::verb`].
+    pub verb: Cow<'b, str>,
+    level: Option<&'b str>,
+    stage: Option<&'b str>,
+    code: Option<i32>,
+    /// API group of the resource.
+    pub group: Cow<'b, str>,
+    /// Plural resource name.
+    pub resource: Cow<'b, str>,
+    subresource: Cow<'b, str>,
+    /// Namespace, `""` for none.
+    pub namespace: Cow<'b, str>,
+    /// Name, `""` when the record has none.
+    pub name: Cow<'b, str>,
+    uid: Option<&'b str>,
+    request_uri: &'b str,
+    actor: &'b str,
+    user_agent: &'b str,
+    received: Option<i64>,
+    staged: i64,
+    /// Request body, verbatim JSON.
+    pub request_body: Option<&'b str>,
+    /// Response body, verbatim JSON.
+    pub response_body: Option<&'b str>,
+    truncated: bool,
+    source_id: &'b str,
+    offset: u64,
+    line: u64,
+    length: u64,
 }
 
-/// Whether a record tells what was done to what: only such records show that nothing else was done.
-pub(super) fn tells_what_was_done() -> Expr {
-    let place = col("object_ref_resource").is_not_null().or(col("request_uri").is_not_null());
-    place.and(col("verb").is_not_null().or(col("http_method").is_not_null()))
-}
-
-fn words(words: &[&str]) -> Expr {
-    lit(Series::new("words".into(), words))
-}
-
-/// Rows whose own columns do not rule out a change.
-fn may_change() -> Expr {
-    let resource = || col("object_ref_resource");
-    let verb = col("verb").is_in(words(&MUTATING_VERBS)).fill_null(lit(false));
-    let method = col("http_method").str().to_uppercase().is_in(words(&MUTATING_METHODS)).fill_null(lit(false));
-    let named = resource()
-        .is_in(words(&NOT_STORED))
-        .not()
-        .and(col("object_ref_subresource").is_null().or(col("object_ref_subresource").is_in(words(&ASIDE)).not()));
-    let placed = when(resource().is_not_null()).then(named).otherwise(col("request_uri").is_not_null());
-    let done = col("response_status_code").is_null().or(col("response_status_code").lt(lit(300)));
-    verb.or(col("verb").is_null().and(method)).and(placed).and(done)
-}
-
-const COLUMNS: [&str; 26] = [
-    "audit_id",
-    "verb",
-    "http_method",
-    "level",
-    "stage",
-    "response_status_code",
-    "object_ref_api_group",
-    "object_ref_resource",
-    "object_ref_subresource",
-    "object_ref_namespace",
-    "object_ref_name",
-    "object_ref_uid",
-    "request_uri",
-    "user_username",
-    "impersonated_user_username",
-    "user_agent",
-    "request_received_timestamp",
-    "stage_timestamp",
-    "request_object",
-    "response_object",
-    "truncated",
-    "source_id",
-    "offset",
-    "line",
-    "length",
-    "grpc_code",
-];
-
-fn rows(frame: &Frame) -> Result<Vec<Change>, CaseError> {
-    let mut changes = Vec::with_capacity(frame.height());
-    let (audit_id, level, stage) = (frame.text("audit_id")?, frame.text("level")?, frame.text("stage")?);
-    let (code, grpc) = (frame.int32("response_status_code")?, frame.int32("grpc_code")?);
-    let asked = Asked::of(frame)?;
-    let (user, other) = (frame.text("user_username")?, frame.text("impersonated_user_username")?);
-    let (uri, agent) = (frame.text("request_uri")?, frame.text("user_agent")?);
-    let (received, staged) = (frame.time("request_received_timestamp")?, frame.time("stage_timestamp")?);
-    let (request, response, truncated) =
-        (frame.text("request_object")?, frame.text("response_object")?, frame.flag("truncated")?);
-    let places = Places::of(frame)?;
-    let owned = |c: &StringChunked, row: usize| c.get(row).unwrap_or_default().to_owned();
-    for row in 0..frame.height() {
-        let Some(at) = staged.get(row).or(received.get(row)) else { continue };
-        if grpc.get(row).is_some_and(|c| c != 0) {
-            continue;
+impl<'b> ChangeRow<'b> {
+    /// The change that a row tells of; `None` when its own columns rule one out.
+    pub fn of(rows: &EventRows<'b>, row: usize) -> Option<Self> {
+        let asked = asked(rows, row)?;
+        let code = rows.response_status_code.get(row);
+        if !may_have_been_done(&asked.verb, code) || rows.grpc_code.get(row).is_some_and(|c| c != 0) {
+            return None;
         }
-        let Some(asked) = asked.get(row) else { continue };
-        changes.push(Change {
-            audit_id: owned(audit_id, row),
-            level: level.get(row).map(str::to_owned),
-            stage: stage.get(row).map(str::to_owned),
-            code: code.get(row),
-            request_uri: owned(uri, row),
-            actor: other.get(row).or(user.get(row)).unwrap_or_default().to_owned(),
-            user_agent: owned(agent, row),
-            received: received.get(row),
-            staged: at,
-            request_body: request.get(row).map(Arc::from),
-            response_body: response.get(row).map(Arc::from),
-            truncated: truncated.get(row).unwrap_or(false),
-            from: places.get(row),
+        let number = |n: Option<i64>| n.and_then(|n| u64::try_from(n).ok()).unwrap_or_default();
+        let actor = rows.impersonated_user_username.get(row).or_else(|| rows.user_username.get(row));
+        Some(Self {
+            audit_id: rows.audit_id.get(row).unwrap_or_default(),
+            level: rows.level.get(row),
+            stage: rows.stage.get(row),
+            code,
+            request_uri: rows.request_uri.get(row).unwrap_or_default(),
+            actor: actor.unwrap_or_default(),
+            user_agent: rows.user_agent.get(row).unwrap_or_default(),
+            received: rows.request_received_timestamp.get(row).map(Timestamp::as_micros),
+            staged: rows.staged(row)?.as_micros(),
+            request_body: rows.request_object.get(row),
+            response_body: rows.response_object.get(row),
+            truncated: rows.truncated.get(row).unwrap_or(false),
+            source_id: rows.source_id.get(row).unwrap_or_default(),
+            offset: number(rows.offset.get(row)),
+            line: number(rows.line.get(row)),
+            length: number(rows.length.get(row)),
             ..asked
-        });
-    }
-    Ok(changes)
-}
-
-/// The columns that tell what was asked for.
-struct Asked<'f> {
-    verb: &'f StringChunked,
-    method: &'f StringChunked,
-    group: &'f StringChunked,
-    resource: &'f StringChunked,
-    subresource: &'f StringChunked,
-    namespace: &'f StringChunked,
-    name: &'f StringChunked,
-    uid: &'f StringChunked,
-    uri: &'f StringChunked,
-}
-
-impl<'f> Asked<'f> {
-    fn of(frame: &'f Frame) -> Result<Self, CaseError> {
-        Ok(Self {
-            verb: frame.text("verb")?,
-            method: frame.text("http_method")?,
-            group: frame.text("object_ref_api_group")?,
-            resource: frame.text("object_ref_resource")?,
-            subresource: frame.text("object_ref_subresource")?,
-            namespace: frame.text("object_ref_namespace")?,
-            name: frame.text("object_ref_name")?,
-            uid: frame.text("object_ref_uid")?,
-            uri: frame.text("request_uri")?,
         })
     }
 
-    /// Verb and object of a row; `None` when it was no change of a stored object.
-    fn get(&self, row: usize) -> Option<Change> {
-        let owned = |c: &StringChunked| c.get(row).unwrap_or_default().to_owned();
-        let (verb, resource, uri) = (self.verb.get(row), self.resource.get(row), self.uri.get(row));
-        if let (Some(verb), Some(resource)) = (verb, resource) {
-            return Some(Change {
-                verb: verb.to_owned(),
-                group: owned(self.group),
-                resource: resource.to_owned(),
-                subresource: owned(self.subresource),
-                namespace: owned(self.namespace),
-                name: owned(self.name),
-                uid: self.uid.get(row).map(str::to_owned),
-                ..Change::default()
-            });
+    /// When its stage was reached.
+    pub fn staged(&self) -> Timestamp {
+        Timestamp::from_micros(self.staged)
+    }
+
+    /// As history takes it.
+    pub fn into_change(self) -> Change {
+        Change {
+            audit_id: self.audit_id.to_owned(),
+            verb: self.verb.into_owned(),
+            level: self.level.map(str::to_owned),
+            stage: self.stage.map(str::to_owned),
+            code: self.code,
+            group: self.group.into_owned(),
+            resource: self.resource.into_owned(),
+            subresource: self.subresource.into_owned(),
+            namespace: self.namespace.into_owned(),
+            name: self.name.into_owned(),
+            uid: self.uid.map(str::to_owned),
+            request_uri: self.request_uri.to_owned(),
+            actor: self.actor.to_owned(),
+            user_agent: self.user_agent.to_owned(),
+            received: self.received.map(Timestamp::from_micros),
+            staged: Timestamp::from_micros(self.staged),
+            request_body: self.request_body.map(Arc::from),
+            response_body: self.response_body.map(Arc::from),
+            truncated: self.truncated,
+            from: Provenance {
+                source_id: self.source_id.to_owned(),
+                offset: self.offset,
+                line: self.line,
+                length: self.length,
+            },
         }
-        from_uri(verb, self.method.get(row).unwrap_or_default(), uri?)
     }
 }
 
+/// Whether a request with this outcome may have changed something. A timeout may have been carried out all the same,
+/// and a `deletecollection` that failed may have deleted some before.
+fn may_have_been_done(verb: &str, code: Option<i32>) -> bool {
+    match code {
+        None | Some(..300 | 504) => true,
+        Some(409 | 500..=599) => verb == "deletecollection",
+        Some(_) => false,
+    }
+}
+
+/// Verb and object of a row; `None` when it was no change of a stored object.
+fn asked<'b>(rows: &EventRows<'b>, row: usize) -> Option<ChangeRow<'b>> {
+    let (verb, resource) = (rows.verb.get(row), rows.object_ref_resource.get(row));
+    if verb.is_some_and(|v| !MUTATING_VERBS.contains(&v)) {
+        return None;
+    }
+    let Some(resource) = resource else {
+        return from_uri(verb, rows.http_method.get(row).unwrap_or_default(), rows.request_uri.get(row)?);
+    };
+    let subresource = rows.object_ref_subresource.get(row).unwrap_or_default();
+    if NOT_STORED.contains(&resource) || ASIDE.contains(&subresource) {
+        return None;
+    }
+    let Some(verb) = verb else {
+        return from_uri(None, rows.http_method.get(row)?, rows.request_uri.get(row)?);
+    };
+    let text = |value: Option<&'b str>| Cow::Borrowed(value.unwrap_or_default());
+    Some(ChangeRow {
+        verb: Cow::Borrowed(verb),
+        group: text(rows.object_ref_api_group.get(row)),
+        resource: Cow::Borrowed(resource),
+        subresource: Cow::Borrowed(subresource),
+        namespace: text(rows.object_ref_namespace.get(row)),
+        name: text(rows.object_ref_name.get(row)),
+        uid: rows.object_ref_uid.get(row),
+        ..ChangeRow::default()
+    })
+}
+
 /// Verb and object as the request line has them.
-fn from_uri(verb: Option<&str>, method: &str, uri: &str) -> Option<Change> {
+fn from_uri(verb: Option<&str>, method: &str, uri: &str) -> Option<ChangeRow<'static>> {
     let method = match verb {
         Some("create") => "POST".to_owned(),
         Some("update") => "PUT".to_owned(),
@@ -217,14 +202,14 @@ fn from_uri(verb: Option<&str>, method: &str, uri: &str) -> Option<Change> {
         && MUTATING_VERBS.contains(&verb.as_str())
         && !NOT_STORED.contains(&info.resource.as_str())
         && !ASIDE.contains(&info.subresource.as_str());
-    changes.then(|| Change {
-        verb,
-        group: info.group,
-        resource: info.resource,
-        subresource: info.subresource,
-        namespace: info.namespace,
-        name: info.name,
-        ..Change::default()
+    changes.then(|| ChangeRow {
+        verb: verb.into(),
+        group: info.group.into(),
+        resource: info.resource.into(),
+        subresource: info.subresource.into(),
+        namespace: info.namespace.into(),
+        name: info.name.into(),
+        ..ChangeRow::default()
     })
 }
 
@@ -237,12 +222,9 @@ mod tests {
     fn a_change_without_a_reference_is_read_from_its_uri() {
         let roles = "/apis/rbac.authorization.k8s.io/v1/namespaces/shop/roles";
         let created = from_uri(Some("create"), "", roles).unwrap();
-        assert_eq!(
-            (created.resource.as_str(), created.namespace.as_str(), created.name.as_str()),
-            ("roles", "shop", "")
-        );
+        assert_eq!((&*created.resource, &*created.namespace, &*created.name), ("roles", "shop", ""));
         let patched = from_uri(None, "patch", &format!("{roles}/reader?fieldManager=x")).unwrap();
-        assert_eq!((patched.verb.as_str(), patched.name.as_str()), ("patch", "reader"));
+        assert_eq!((&*patched.verb, &*patched.name), ("patch", "reader"));
         assert_eq!(from_uri(None, "DELETE", roles).unwrap().verb, "deletecollection");
         assert_eq!(from_uri(Some("deletecollection"), "", roles).unwrap().verb, "deletecollection");
     }
@@ -253,5 +235,28 @@ mod tests {
         assert_eq!(from_uri(None, "POST", "/api/v1/namespaces/a/serviceaccounts/b/token"), None);
         assert_eq!(from_uri(None, "GET", "/api/v1/namespaces/a/pods/b"), None);
         assert_eq!(from_uri(None, "POST", "/healthz"), None);
+    }
+
+    #[test]
+    fn a_request_that_timed_out_or_deleted_some_before_it_failed_counts() {
+        assert!(may_have_been_done("create", Some(504)) && may_have_been_done("create", None));
+        assert!(may_have_been_done("deletecollection", Some(500)) && !may_have_been_done("create", Some(500)));
+        assert!(!may_have_been_done("deletecollection", Some(403)) && may_have_been_done("patch", Some(200)));
+    }
+
+    #[test]
+    fn what_is_put_aside_comes_back_as_it_was() {
+        let row = ChangeRow {
+            audit_id: "a",
+            verb: "patch".into(),
+            group: String::from("apps").into(),
+            code: Some(-1),
+            received: Some(-5),
+            response_body: Some("{\"kind\":\"Deployment\"}"),
+            length: u64::MAX,
+            ..ChangeRow::default()
+        };
+        let bytes = postcard::to_stdvec(&row).unwrap();
+        assert_eq!(postcard::from_bytes::<ChangeRow<'_>>(&bytes).unwrap(), row);
     }
 }

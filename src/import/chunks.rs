@@ -13,6 +13,7 @@ use arrow::compute::interleave;
 use arrow::error::ArrowError;
 
 use super::ImportError;
+use super::notes::Notes;
 use crate::case::commit::Staging;
 use crate::case::parquet_columns::write_columns;
 use crate::case::partition;
@@ -41,15 +42,18 @@ pub struct Chunks<'c> {
     filed: Vec<(Option<Timestamp>, At)>,
     bytes: usize,
     parts: Vec<PathBuf>,
+    /// What was noted of the rows; the chunk that is being written has it.
+    notes: Option<Notes>,
     /// The chunk that is being written.
-    writing: Option<JoinHandle<Result<(), ImportError>>>,
+    writing: Option<JoinHandle<Result<Notes, ImportError>>>,
 }
 
 impl<'c> Chunks<'c> {
     /// No rows yet.
     pub fn new(staging: &'c mut Staging, cluster: &'c str, import: u32) -> Self {
         let (batches, filed, parts) = Default::default();
-        Self { staging, cluster, import, next: 0, batches, filed, bytes: 0, parts, writing: None }
+        let notes = Some(Notes::new(staging.dir()));
+        Self { staging, cluster, import, next: 0, batches, filed, bytes: 0, parts, notes, writing: None }
     }
 
     /// Adds the rows of `batch` that `keep` marks; `filed` gives the time of each row, `held` the bytes that
@@ -76,22 +80,23 @@ impl<'c> Chunks<'c> {
         if self.filed.len() >= CHUNK_ROWS || self.bytes >= CHUNK_BYTES { self.flush() } else { Ok(()) }
     }
 
-    /// Writes what is left and returns all parts, as paths inside the case.
+    /// Writes what is left; gives all parts, as paths inside the case, and what was noted of their rows.
     ///
     /// # Errors
     /// When a part cannot be written.
-    pub fn finish(mut self) -> Result<Vec<PathBuf>, ImportError> {
+    pub fn finish(mut self) -> Result<(Vec<PathBuf>, Notes), ImportError> {
         self.flush()?;
-        self.wait()?;
-        Ok(std::mem::take(&mut self.parts))
+        let notes = self.wait()?;
+        Ok((std::mem::take(&mut self.parts), notes))
     }
 
     /// Waits until the last chunk is written.
-    fn wait(&mut self) -> Result<(), ImportError> {
+    fn wait(&mut self) -> Result<Notes, ImportError> {
+        let early = || ImportError::Write("a thread that wrote events ended early".to_owned());
         match self.writing.take().map(JoinHandle::join) {
-            None => Ok(()),
+            None => self.notes.take().ok_or_else(early),
             Some(Ok(written)) => written,
-            Some(Err(_)) => Err(ImportError::Write("a thread that wrote events ended early".to_owned())),
+            Some(Err(_)) => Err(early()),
         }
     }
 
@@ -116,11 +121,29 @@ impl<'c> Chunks<'c> {
             self.parts.push(relative);
         }
         self.next += 1;
-        self.wait()?;
-        self.writing =
-            Some(std::thread::spawn(move || files.iter().try_for_each(|(path, rows)| write(path, &batches, rows))));
+        let mut notes = self.wait()?;
+        self.writing = Some(std::thread::spawn(move || {
+            let write = || files.iter().try_for_each(|(path, rows)| write(path, &batches, rows));
+            let (noted, written) = rayon::join(|| note(&mut notes, &batches, &files), write);
+            noted.and(written)?;
+            Ok(notes)
+        }));
         Ok(())
     }
+}
+
+/// Notes the rows of a chunk, in the order in which they were read.
+fn note(notes: &mut Notes, batches: &[RecordBatch], files: &[(PathBuf, Vec<At>)]) -> Result<(), ImportError> {
+    let mut kept: Vec<Vec<bool>> = batches.iter().map(|b| vec![false; b.num_rows()]).collect();
+    for (batch, row) in files.iter().flat_map(|(_, rows)| rows) {
+        if let Some(keep) = kept.get_mut(*batch).and_then(|k| k.get_mut(*row)) {
+            *keep = true;
+        }
+    }
+    for (batch, kept) in batches.iter().zip(kept) {
+        notes.take(batch, kept.iter().enumerate().filter(|(_, keep)| **keep).map(|(row, _)| row))?;
+    }
+    Ok(())
 }
 
 impl Drop for Chunks<'_> {

@@ -1,5 +1,5 @@
 //! Gathers what history is rebuilt from out of the tables of a case: sightings and listings of
-//! snapshots, and the requests in `events` that may have changed objects.
+//! snapshots. The requests in `events` that may have changed objects are in the notes ([`super::notes`]).
 //!
 //! It reads tables, not files: evidence of earlier imports counts the same as that of this one.
 
@@ -8,16 +8,15 @@ use std::sync::Arc;
 
 use polars::prelude::*;
 
-use super::changes::{changes, tells_what_was_done};
+use super::ImportError;
+use super::coverage::KindsSeen;
+use super::notes::Notes;
 use crate::case::CaseError;
 use crate::case::frame::Frame;
 use crate::history::evidence::{Evidence, Listing, Sighting};
+use crate::history::is_core_object;
 use crate::model::object::{ObjectKey, ObservedAt, Provenance};
 use crate::model::rbac::{RBAC_GROUP, RbacKind};
-use crate::model::time::{Interval, Timestamp};
-
-/// A pause in the log up to which it is never taken for a gap.
-const SHORT_PAUSE: i64 = 600_000_000;
 
 /// Where each row was read.
 pub(super) struct Places<'f> {
@@ -105,85 +104,37 @@ pub fn listings(table: LazyFrame) -> Result<Vec<Listing>, CaseError> {
         .collect())
 }
 
-/// The stretches in which the log runs without a gap, of records that tell what was done. A pause is a gap when it is long, and long for
-/// this log: exports of rare events have long pauses everywhere.
-///
-/// # Errors
-/// When the table cannot be read.
-pub fn log_stretches(events: LazyFrame) -> Result<Vec<Interval>, CaseError> {
-    let events = events.filter(tells_what_was_done());
-    let received = events.clone().select([col("request_received_timestamp").alias("t")]);
-    let staged = events.select([col("stage_timestamp").alias("t")]);
-    let both = concat([received, staged], UnionArgs::default())
-        .map_err(|e| CaseError::Table { table: "events".to_owned(), reason: e.to_string() })?
-        .filter(col("t").is_not_null())
-        .sort(["t"], SortMultipleOptions::default());
-    let frame = Frame::collect(both, "events")?;
-    let times = frame.time("t")?;
-    let micros: Vec<i64> = (0..frame.height()).filter_map(|row| times.get(row)).map(Timestamp::as_micros).collect();
-    Ok(stretches(&micros))
+/// Sightings, as far as they are not put aside.
+#[derive(Default)]
+pub struct Seen {
+    /// RBAC objects and namespaces.
+    pub core: Vec<Sighting>,
+    /// What all of them show.
+    pub kinds: KindsSeen,
 }
 
-fn stretches(sorted: &[i64]) -> Vec<Interval> {
-    let mut pauses: Vec<i64> = sorted.windows(2).filter_map(|w| Some(w.last()? - w.first()?)).collect();
-    pauses.sort_unstable();
-    let usual = pauses.get(pauses.len().saturating_mul(99) / 100).or(pauses.last()).copied().unwrap_or(0);
-    let longest = SHORT_PAUSE.max(usual.saturating_mul(4));
-    let mut found: Vec<Interval> = Vec::new();
-    for t in sorted {
-        let (at, after) = (Timestamp::from_micros(*t), Timestamp::from_micros(*t).plus_micros(1));
-        match found.last_mut() {
-            Some(last) if t.saturating_sub(last.to.as_micros()) <= longest => last.to = after,
-            _ => found.push(Interval::new(at, after)),
+/// Reads the files of `object_sightings`; what does not belong to the core goes aside.
+///
+/// # Errors
+/// When a file cannot be read, or nothing can be put aside.
+pub fn take_sightings(parts: Vec<LazyFrame>, notes: &mut Notes) -> Result<Seen, ImportError> {
+    let mut seen = Seen::default();
+    for part in parts {
+        for sighting in sightings(part)? {
+            notes.beyond.sighting(&sighting);
+            let key = &sighting.key;
+            let kinds = seen.kinds.entry(sighting.observed).or_default();
+            if !kinds.iter().any(|(group, kind)| *group == key.group && *kind == key.kind) {
+                kinds.insert((key.group.clone(), key.kind.clone()));
+            }
+            if is_core_object(key) {
+                seen.core.push(sighting);
+            } else {
+                notes.aside.sighting(&sighting).map_err(ImportError::aside)?;
+            }
         }
     }
-    found
-}
-
-/// Bindings and roles that authorization reasons name: proof that they existed.
-///
-/// # Errors
-/// When the table cannot be read.
-pub fn named_in_reasons(events: LazyFrame) -> Result<Vec<ObjectKey>, CaseError> {
-    let lazy = events
-        .select([col("authorization_reason")])
-        .filter(col("authorization_reason").is_not_null())
-        .unique(None, UniqueKeepStrategy::Any);
-    let frame = Frame::collect(lazy, "events")?;
-    let reasons = frame.text("authorization_reason")?;
-    let mut keys: Vec<ObjectKey> =
-        reasons.into_iter().flatten().flat_map(crate::model::reason::named_objects).collect();
-    keys.sort();
-    keys.dedup();
-    Ok(keys)
-}
-
-/// Everything of one cluster.
-pub struct Tables {
-    /// `events`.
-    pub events: LazyFrame,
-    /// The same, file by file.
-    pub event_parts: Vec<LazyFrame>,
-    /// `object_sightings`.
-    pub sightings: LazyFrame,
-    /// `listings`.
-    pub listings: LazyFrame,
-}
-
-/// Gathers the evidence of one cluster.
-///
-/// # Errors
-/// When a table cannot be read.
-pub fn gather(tables: Tables) -> Result<Evidence, CaseError> {
-    let mut evidence = Evidence {
-        sightings: sightings(tables.sightings)?,
-        listings: listings(tables.listings)?,
-        changes: changes(tables.event_parts)?,
-        log: log_stretches(tables.events.clone())?,
-        named_elsewhere: named_in_reasons(tables.events)?,
-    };
-    judge_listings(&mut evidence);
-    Ok(evidence)
+    Ok(seen)
 }
 
 /// The label of the objects that every API server makes at its first start.
@@ -198,7 +149,7 @@ const FEWEST_AT_START: usize = 12;
 /// always has the objects its API server makes at start, two of each kind outside `default`. So where
 /// the evidence shows such a cluster, a list of a kind is whole only if it holds some of these; and
 /// where it does not (hand-made objects), everything seen at one time is supposed to be all there is.
-fn judge_listings(evidence: &mut Evidence) {
+pub fn judge_listings(evidence: &mut Evidence) {
     let rbac = |group: &str, kind: &str| (group == RBAC_GROUP).then(|| RbacKind::from_kind(kind)).flatten();
     let mut bootstrap: BTreeMap<(ObservedAt, RbacKind), bool> = BTreeMap::new();
     let mut made: std::collections::BTreeSet<&ObjectKey> = Default::default();
@@ -237,20 +188,5 @@ fn judge_listings(evidence: &mut Evidence) {
             supposed: true,
             from: first.clone(),
         }));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_pause_is_a_gap_only_where_pauses_are_short() {
-        let minute = 60_000_000;
-        let busy: Vec<i64> = (0..1000).map(|i| i * minute).chain((0..1000).map(|i| (5000 + i) * minute)).collect();
-        assert_eq!(stretches(&busy).len(), 2);
-        let rare: Vec<i64> = (0..90).map(|i| i * 1440 * minute).collect();
-        assert_eq!(stretches(&rare).len(), 1);
-        assert!(stretches(&[]).is_empty());
     }
 }

@@ -1,34 +1,43 @@
 //! Rebuilds history from all evidence of a cluster and writes the tables that follow from it, so that
 //! SQL, notebooks and other engines get the same answers as the command line.
 
-use std::collections::HashMap;
-use std::hash::Hash;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
-use polars::prelude::*;
+use polars::prelude::LazyFrame;
 
-use super::evidence::{Tables, gather};
+use super::evidence::{judge_listings, listings, take_sightings};
+use super::history_rows::{binding_subject_rows, known_set_rows, role_rule_rows, write_grants};
+use super::notes::{Memberships, Notes};
+use super::rebuild::{Rebuilt, rebuild};
 use super::source_rows::SourceRow;
 use super::{ImportError, coverage};
-use crate::authz::{Authorizer, Grant};
 use crate::case::commit::Staging;
 use crate::case::frame::Frame;
 use crate::case::{CaseError, parquet_file, partition};
-use crate::history::state::RbacTimeline;
-use crate::history::version::{History, ObjectVersion, Presence};
-use crate::history::{self, rows};
+use crate::history::evidence::Evidence;
+use crate::history::rbac::timeline;
 use crate::model::finding::Finding;
 use crate::model::object::Provenance;
-use crate::model::rbac::RbacKind;
 use crate::model::resource::Catalogue;
-use crate::model::time::Interval;
+use crate::model::time::Timestamp;
 use crate::tables;
 use crate::tables::build::{Cell, TableBuilder};
 use crate::tables::schema::Table;
 use crate::tables::{
     binding_subjects, findings, grants, identities, known_sets, memberships, object_versions, role_rules,
 };
+
+/// All evidence of one cluster.
+pub struct Tables {
+    /// What was noted of its events.
+    pub notes: Notes,
+    /// `object_sightings`, file by file.
+    pub sightings: Vec<LazyFrame>,
+    /// `listings`.
+    pub listings: LazyFrame,
+}
 
 /// Writes all tables that follow from the evidence, and returns every finding.
 ///
@@ -42,45 +51,39 @@ pub fn materialise(
     sources: &[SourceRow],
     mut findings: Vec<Finding>,
 ) -> Result<Vec<Finding>, ImportError> {
-    let events = tables.events.clone();
-    let listings = super::evidence::listings(tables.listings.clone())?;
-    let mut evidence = gather(tables)?;
-    let gaps = coverage::rotation_gaps(&events, sources)?;
-    let log = evidence.log.clone();
-    // A hole in one server's log may hide a change as well as one in all of them.
-    evidence.log = coverage::without(&log, gaps.iter().filter(|g| g.between).map(|g| g.held));
-    let history = history::rebuild(&evidence, catalogue);
-    let timeline = history::rbac::timeline(&history);
-    findings.extend(history.findings.iter().cloned());
-    let (mappings, malformed) = super::identities::of_versions(&history.versions)?;
-    findings.extend(malformed);
-    let input = coverage::Input {
-        events: events.clone(),
-        sources,
-        log: &log,
-        evidence: &evidence,
-        listings: &listings,
-        gaps: &gaps,
-        findings: &findings,
+    let mut notes = tables.notes;
+    let listings = listings(tables.listings)?;
+    let seen = take_sightings(tables.sightings, &mut notes)?;
+    let logged = std::mem::take(&mut notes.log).finish(sources);
+    let mut core = Evidence {
+        sightings: seen.core,
+        listings: listings.clone(),
+        changes: std::mem::take(&mut notes.core),
+        log: logged.whole(),
+        named_elsewhere: notes.named(),
     };
-    let (covered, limits) = coverage::rows(&input)?;
+    judge_listings(&mut core);
+    let memberships = membership_rows(std::mem::take(&mut notes.memberships))?;
+    let path = staging.create(&whole_file(&object_versions::TABLE, cluster))?;
+    let Rebuilt { core: history, mappings, findings: found } =
+        rebuild(core, notes.beyond, notes.aside, catalogue, &path)?;
+    findings.extend(found);
+    let timeline = timeline(&history);
+    let (mappings, malformed) = super::identities::of_versions(&mappings)?;
+    findings.extend(malformed);
+    let input = coverage::Input { sources, seen: &seen.kinds, listings: &listings, findings: &findings };
+    let (covered, limits) = coverage::rows(logged, &input);
     findings.extend(limits);
-    write(staging, cluster, &tables::coverage::TABLE, coverage::batch(&covered)?)?;
     findings.sort_by(|a, b| (b.severity, a.code, a.at, &a.message).cmp(&(a.severity, b.code, b.at, &b.message)));
     findings.dedup();
-    drop(evidence);
-    let versions = staging.create(&whole_file(&object_versions::TABLE, cluster))?;
-    let rest = || {
-        write(staging, cluster, &known_sets::TABLE, known_set_rows(&history)?)?;
-        write(staging, cluster, &role_rules::TABLE, role_rule_rows(&timeline)?)?;
-        write(staging, cluster, &binding_subjects::TABLE, binding_subject_rows(&timeline)?)?;
-        write(staging, cluster, &identities::TABLE, mappings)?;
-        write_grants(staging, cluster, timeline)?;
-        write(staging, cluster, &memberships::TABLE, membership_rows(events)?)?;
-        write(staging, cluster, &findings::TABLE, finding_rows(&findings)?)
-    };
-    let (written, others) = rayon::join(|| write_object_versions(&versions, &history), rest);
-    written.and(others)?;
+    write(staging, cluster, &tables::coverage::TABLE, coverage::batch(&covered)?)?;
+    write(staging, cluster, &known_sets::TABLE, known_set_rows(&history)?)?;
+    write(staging, cluster, &role_rules::TABLE, role_rule_rows(&timeline)?)?;
+    write(staging, cluster, &binding_subjects::TABLE, binding_subject_rows(&timeline)?)?;
+    write(staging, cluster, &identities::TABLE, mappings)?;
+    write_grants(&staging.create(&whole_file(&grants::TABLE, cluster))?, timeline)?;
+    write(staging, cluster, &memberships::TABLE, memberships)?;
+    write(staging, cluster, &findings::TABLE, finding_rows(&findings)?)?;
     Ok(findings)
 }
 
@@ -103,243 +106,18 @@ pub fn write(
     Ok(parquet_file::write(&path, table.schema(), &[batch])?)
 }
 
-/// Writes `object_versions` some rows at a time: it holds a body of every state of every object.
-fn write_object_versions(path: &Path, history: &History) -> Result<(), ImportError> {
-    const AT_ONCE: usize = 8192;
-    let mut writer = parquet_file::PartWriter::create(path, object_versions::TABLE.schema())?;
-    for versions in history.versions.chunks(AT_ONCE) {
-        let mut table = TableBuilder::new(&object_versions::TABLE);
-        versions.iter().try_for_each(|v| push_version(&mut table, v))?;
-        writer.write(&table.finish()?)?;
-    }
-    Ok(writer.close()?)
-}
-
-fn push_version(table: &mut TableBuilder, v: &ObjectVersion) -> Result<(), ImportError> {
-    let (presence, body, why) = match &v.presence {
-        Presence::Present(body) => ("present", Some(&**body), None),
-        Presence::Partial { existed: true, known, reason } => ("partial", Some(&**known), Some(&**reason)),
-        Presence::Partial { existed: false, known, reason } => ("maybe", Some(&**known), Some(&**reason)),
-        Presence::Unknown(why) => ("unknown", None, Some(&**why)),
-    };
-    table.push([
-        Cell::Text(&v.key.group),
-        Cell::Text(&v.key.kind),
-        Cell::Text(&v.key.namespace),
-        Cell::Text(&v.key.name),
-        Cell::text(v.uid.as_deref()),
-        Cell::text(v.resource_version.as_deref()),
-        Cell::bound(v.held.from),
-        Cell::bound(v.held.to),
-        Cell::Text(v.basis.as_str()),
-        Cell::Text(presence),
-        Cell::text(why),
-        Cell::Text(&v.began_with),
-        Cell::text(v.actor.as_deref()),
-        Cell::text(v.audit_id.as_deref()),
-        Cell::text(v.ended_by.as_ref().map(|e| e.0.as_str())),
-        Cell::text(v.ended_by.as_ref().map(|e| e.1.as_str())),
-        Cell::text(body),
-        Cell::Text(&v.from.source_id),
-        Cell::count(v.from.offset),
-        Cell::count(v.from.line),
-    ])?;
-    Ok(())
-}
-
-fn known_set_rows(history: &History) -> Result<RecordBatch, ImportError> {
-    let mut table = TableBuilder::new(&known_sets::TABLE);
-    let mut sets: Vec<_> = history.known_sets.iter().collect();
-    sets.sort_by(|a, b| (a.kind, &a.namespace, a.held, a.basis).cmp(&(b.kind, &b.namespace, b.held, b.basis)));
-    for set in sets {
-        table.push([
-            Cell::Text(set.kind.as_str()),
-            Cell::text(set.namespace.as_deref()),
-            Cell::bound(set.held.from),
-            Cell::bound(set.held.to),
-            Cell::Text(set.basis.as_str()),
-        ])?;
-    }
-    Ok(table.finish()?)
-}
-
-fn role_rule_rows(timeline: &RbacTimeline) -> Result<RecordBatch, ImportError> {
-    let mut table = TableBuilder::new(&role_rules::TABLE);
-    let all = rows::role_rules(timeline);
-    let stands = standing(&all, |r| &r.of, |r| (r.of.known, r.rule.clone()));
-    for (row, stands) in all.iter().zip(stands) {
-        let lists = match &row.rule {
-            None => [Cell::Null, Cell::Null, Cell::Null, Cell::Null, Cell::Null],
-            Some(r) => {
-                [&r.verbs, &r.api_groups, &r.resources, &r.resource_names, &r.non_resource_urls].map(|l| Cell::List(l))
-            }
-        };
-        table.push(join::<11, 5, 16>(
-            join::<10, 1, 11>(version_cells(&row.of, stands), [index_cell(row.index)]),
-            lists,
-        ))?;
-    }
-    Ok(table.finish()?)
-}
-
-/// For each row: how long its content stood without a break in versions of the object that follow one another.
-fn standing<R, K: Hash + Eq>(
-    all: &[R],
-    of: impl Fn(&R) -> &rows::VersionOf,
-    content: impl Fn(&R) -> K,
-) -> Vec<Interval> {
-    let mut runs: Vec<Interval> = Vec::new();
-    let mut run_of = Vec::with_capacity(all.len());
-    let mut before: HashMap<K, usize> = HashMap::new();
-    let mut last: Option<&rows::VersionOf> = None;
-    let object = |v: &rows::VersionOf| (v.kind, v.namespace.clone(), v.name.clone());
-    for version in all.chunk_by(|a, b| object(of(a)) == object(of(b)) && of(a).held == of(b).held) {
-        let Some(this) = version.first().map(&of) else { continue };
-        let follows = last.is_some_and(|l| object(l) == object(this) && l.held.to == this.held.from);
-        let mut here = HashMap::new();
-        for row in version {
-            let key = content(row);
-            let run = match before.get(&key).filter(|_| follows) {
-                Some(run) => *run,
-                None => {
-                    runs.push(this.held);
-                    runs.len() - 1
-                }
-            };
-            if let Some(run) = runs.get_mut(run) {
-                run.to = this.held.to;
-            }
-            run_of.push(run);
-            here.insert(key, run);
-        }
-        before = here;
-        last = Some(this);
-    }
-    run_of.into_iter().map(|run| runs.get(run).copied().unwrap_or(Interval::ALWAYS)).collect()
-}
-
-fn version_cells(of: &rows::VersionOf, stands: Interval) -> [Cell<'_>; 10] {
-    [
-        Cell::Text(of.kind.as_str()),
-        Cell::Text(&of.namespace),
-        Cell::Text(&of.name),
-        Cell::bound(of.held.from),
-        Cell::bound(of.held.to),
-        Cell::bound(stands.from),
-        Cell::bound(stands.to),
-        Cell::Text(of.basis.as_str()),
-        Cell::Text(of.known.as_str()),
-        Cell::text(of.reason.as_deref()),
-    ]
-}
-
-fn index_cell(index: Option<u32>) -> Cell<'static> {
-    index.map_or(Cell::Null, |i| Cell::count(u64::from(i)))
-}
-
-/// Two parts of a row as one.
-fn join<'c, const A: usize, const B: usize, const N: usize>(a: [Cell<'c>; A], b: [Cell<'c>; B]) -> [Cell<'c>; N] {
-    let mut cells = a.into_iter().chain(b);
-    std::array::from_fn(|_| cells.next().unwrap_or(Cell::Null))
-}
-
-fn binding_subject_rows(timeline: &RbacTimeline) -> Result<RecordBatch, ImportError> {
-    let mut table = TableBuilder::new(&binding_subjects::TABLE);
-    let all = rows::binding_subjects(timeline);
-    let stands = standing(&all, |r| &r.of, |r| (r.of.known, r.role_ref.clone(), r.subject.clone()));
-    for (row, stands) in all.iter().zip(stands) {
-        let (role, subject) = (row.role_ref.as_ref(), row.subject.as_ref());
-        let content = [
-            Cell::Bool(row.subjects_known),
-            Cell::text(role.map(|r| r.api_group.as_str())),
-            Cell::text(role.map(|r| r.kind.as_str())),
-            Cell::text(role.map(|r| r.name.as_str())),
-            index_cell(row.index),
-            Cell::text(subject.map(|s| s.kind.as_str())),
-            Cell::text(subject.map(|s| s.api_group.as_str())),
-            Cell::text(subject.map(|s| s.namespace.as_str())),
-            Cell::text(subject.map(|s| s.name.as_str())),
-        ];
-        table.push(join::<10, 9, 19>(version_cells(&row.of, stands), content))?;
-    }
-    Ok(table.finish()?)
-}
-
-/// Rows of `grants` built at a time: there may be millions.
-const GRANTS_AT_ONCE: usize = 65_536;
-
-fn write_grants(staging: &mut Staging, cluster: &str, timeline: RbacTimeline) -> Result<(), ImportError> {
-    let authorizer = Authorizer::new(timeline);
-    let path = staging.create(&whole_file(&grants::TABLE, cluster))?;
-    let mut file = parquet_file::PartWriter::create(&path, grants::TABLE.schema())?;
-    let mut table = TableBuilder::new(&grants::TABLE);
-    for grant in authorizer.grants() {
-        push_grant(&mut table, &grant)?;
-        if table.len() >= GRANTS_AT_ONCE {
-            file.write(&std::mem::replace(&mut table, TableBuilder::new(&grants::TABLE)).finish()?)?;
+fn membership_rows(noted: Memberships) -> Result<RecordBatch, ImportError> {
+    let mut members: BTreeMap<(String, String), (Timestamp, Timestamp, i64)> = BTreeMap::new();
+    for seen in noted.seen {
+        for group in seen.groups {
+            let (first, last, events) = members.entry((group, seen.user.clone())).or_insert((seen.first, seen.last, 0));
+            (*first, *last) = ((*first).min(seen.first), (*last).max(seen.last));
+            *events += seen.events;
         }
     }
-    file.write(&table.finish()?)?;
-    Ok(file.close()?)
-}
-
-fn push_grant(table: &mut TableBuilder, g: &Grant) -> Result<(), ImportError> {
-    let rule = g.rule.rule();
-    let scope = (g.binding.kind == RbacKind::RoleBinding).then_some(&*g.binding.namespace);
-    table.push([
-        Cell::Text(g.subject.kind.as_str()),
-        Cell::Text(&g.subject.namespace),
-        Cell::Text(&g.subject.name),
-        Cell::text(scope),
-        Cell::Text(g.binding.kind.as_str()),
-        Cell::Text(&g.binding.namespace),
-        Cell::Text(&g.binding.name),
-        Cell::Text(g.role.kind.as_str()),
-        Cell::Text(&g.role.namespace),
-        Cell::Text(&g.role.name),
-        Cell::count(g.rule.index() as u64),
-        Cell::List(&rule.verbs),
-        Cell::List(&rule.api_groups),
-        Cell::List(&rule.resources),
-        Cell::List(&rule.resource_names),
-        Cell::List(g.non_resource_urls()),
-        Cell::bound(g.held.from),
-        Cell::bound(g.held.to),
-        Cell::Text(g.basis.as_str()),
-    ])?;
-    Ok(())
-}
-
-fn membership_rows(events: LazyFrame) -> Result<RecordBatch, ImportError> {
-    let lazy = events
-        .filter(col("user_username").is_not_null())
-        .select([
-            col("user_username"),
-            col("user_groups"),
-            col("stage_timestamp").fill_null(col("request_received_timestamp")).alias("at"),
-        ])
-        .filter(col("at").is_not_null())
-        .explode([col("user_groups")])
-        .filter(col("user_groups").is_not_null())
-        .group_by([col("user_groups"), col("user_username")])
-        .agg([
-            col("at").min().alias("first"),
-            col("at").max().alias("last"),
-            len().cast(DataType::Int64).alias("events"),
-        ])
-        .sort(["user_groups", "user_username"], SortMultipleOptions::default());
-    let frame = Frame::collect(lazy, "events")?;
-    let (group, user) = (frame.text("user_groups")?, frame.text("user_username")?);
-    let (first, last, count) = (frame.time("first")?, frame.time("last")?, frame.int("events")?);
     let mut table = TableBuilder::new(&memberships::TABLE);
-    for row in 0..frame.height() {
-        table.push([
-            Cell::text(user.get(row)),
-            Cell::text(group.get(row)),
-            Cell::time(first.get(row)),
-            Cell::time(last.get(row)),
-            Cell::Int(count.get(row).unwrap_or_default()),
-        ])?;
+    for ((group, user), (first, last, events)) in &members {
+        table.push([Cell::Text(user), Cell::Text(group), Cell::Time(*first), Cell::Time(*last), Cell::Int(*events)])?;
     }
     Ok(table.finish()?)
 }

@@ -10,10 +10,10 @@ use super::coverage::NOT_COLLECTED;
 use super::dedup::{Keying, Seen, Verdict};
 use super::discover::{Found, Input, ObservedBasis, discover};
 use super::error::ImportError;
-use super::evidence::Tables;
 use super::identities::Logged;
 use super::inside::SNAPSHOT_FILE;
-use super::materialise::{self, materialise};
+use super::materialise::{self, Tables, materialise};
+use super::notes::Notes;
 use super::parse::Parsed;
 use super::read_source::{Consumer, FileFacts, read_source, sha256_of, sha256_of_bytes};
 use super::resolve_copies;
@@ -82,7 +82,7 @@ pub fn import(options: &ImportOptions, progress: &dyn Progress) -> Result<Summar
         run.read(input, options.limits, &mut chunks, progress)?;
     }
     progress.finish();
-    let parts = chunks.finish()?;
+    let (parts, notes) = chunks.finish()?;
     run.check_recognised(options, &found)?;
     if run.new_sources().next().is_none() {
         return Ok(run.summary(&cluster, false));
@@ -91,7 +91,7 @@ pub fn import(options: &ImportOptions, progress: &dyn Progress) -> Result<Summar
     run.unite_file_times();
     run.complete_warnings();
     let staged = Staged { case: existing.as_ref(), staging: &mut staging, cluster: &cluster, parts };
-    let (summary, manifest) = finish(run, staged, findings, options)?;
+    let (summary, manifest) = finish(run, staged, notes, findings, options)?;
     staging.commit(&manifest)?;
     Ok(summary)
 }
@@ -100,6 +100,7 @@ pub fn import(options: &ImportOptions, progress: &dyn Progress) -> Result<Summar
 fn finish(
     mut run: Run,
     mut staged: Staged<'_>,
+    mut notes: Notes,
     mut findings: Vec<Finding>,
     options: &ImportOptions,
 ) -> Result<(Summary, String), ImportError> {
@@ -119,16 +120,21 @@ fn finish(
     }
     let shared = std::mem::replace(&mut run.seen, Seen::new(staged.staging.dir())).shared();
     let shared = shared.map_err(ImportError::aside)?;
+    let mut unread = staged.earlier_event_files()?;
     if !shared.is_empty() {
         findings.extend(resolve_copies::resolve(&mut staged, &run.keying, &shared, &mut run.sources)?);
+        // Rows that were noted may be gone.
+        notes = Notes::new(staged.staging.dir());
+        unread = staged.event_files()?;
     }
+    unread.iter().try_for_each(|file| notes.take_file(file))?;
     let SnapshotRows { sightings, listings, discovery } = run.snapshot_rows()?;
     let (sightings, listings, discovery) =
         (staged.append_sightings(sightings)?, staged.append_listings(listings)?, staged.append_discovery(discovery)?);
     staged.append_rejects(&run.rejects)?;
     staged.append_identities(run.logged.rows(&run.sources)?)?;
     staged.write_sources(&run.sources)?;
-    let tables = Tables { events: staged.events()?, event_parts: staged.event_parts()?, sightings, listings };
+    let tables = Tables { notes, sightings, listings };
     let catalogue = staged.catalogue(discovery)?;
     let cluster = staged.cluster.to_owned();
     let findings = materialise(staged.staging, &cluster, tables, &catalogue, &run.sources, findings)?;

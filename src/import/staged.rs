@@ -54,20 +54,12 @@ impl Staged<'_> {
         self.files(&events::TABLE, &self.parts)
     }
 
-    /// `events` after the import.
+    /// The files of `events` that earlier imports made.
     ///
     /// # Errors
-    /// When the files cannot be scanned.
-    pub fn events(&self) -> Result<LazyFrame, CaseError> {
-        scan(&events::TABLE, self.event_files()?)
-    }
-
-    /// The same, file by file.
-    ///
-    /// # Errors
-    /// When the files cannot be scanned.
-    pub fn event_parts(&self) -> Result<Vec<LazyFrame>, CaseError> {
-        self.event_files()?.into_iter().map(|file| scan(&events::TABLE, vec![file])).collect()
+    /// When the case cannot be listed.
+    pub fn earlier_event_files(&self) -> Result<Vec<PathBuf>, CaseError> {
+        self.case.map_or_else(|| Ok(Vec::new()), |case| case.files(&events::TABLE, Some(self.cluster)))
     }
 
     /// Files of the case that the staging folder does not replace, then the new ones.
@@ -85,8 +77,8 @@ impl Staged<'_> {
         Ok(files)
     }
 
-    /// Adds rows in a part of their own and gives the table after the import.
-    fn append(&mut self, table: &'static Table, batch: RecordBatch) -> Result<LazyFrame, ImportError> {
+    /// Adds rows in a part of their own and gives the files of the table after the import.
+    fn append(&mut self, table: &'static Table, batch: RecordBatch) -> Result<Vec<PathBuf>, ImportError> {
         let number = self.case.map_or(0, |c| c.manifest().imports.len()) + 1;
         let relative =
             Path::new(table.name).join(partition("cluster", self.cluster)).join(format!("part-{number:05}.parquet"));
@@ -96,15 +88,16 @@ impl Staged<'_> {
             parquet_file::write(&path, table.schema(), &[batch])?;
             new.push(relative);
         }
-        Ok(scan(table, self.files(table, &new)?)?)
+        Ok(self.files(table, &new)?)
     }
 
-    /// Adds sightings.
+    /// Adds sightings; gives the table file by file.
     ///
     /// # Errors
     /// When they cannot be written.
-    pub fn append_sightings(&mut self, batch: RecordBatch) -> Result<LazyFrame, ImportError> {
-        self.append(&sightings::SIGHTINGS, batch)
+    pub fn append_sightings(&mut self, batch: RecordBatch) -> Result<Vec<LazyFrame>, ImportError> {
+        let files = self.append(&sightings::SIGHTINGS, batch)?;
+        Ok(files.into_iter().map(|file| scan(&sightings::SIGHTINGS, vec![file])).collect::<Result<_, _>>()?)
     }
 
     /// Adds listings.
@@ -112,7 +105,8 @@ impl Staged<'_> {
     /// # Errors
     /// When they cannot be written.
     pub fn append_listings(&mut self, batch: RecordBatch) -> Result<LazyFrame, ImportError> {
-        self.append(&sightings::LISTINGS, batch)
+        let files = self.append(&sightings::LISTINGS, batch)?;
+        Ok(scan(&sightings::LISTINGS, files)?)
     }
 
     /// Adds discovery data.
@@ -120,7 +114,8 @@ impl Staged<'_> {
     /// # Errors
     /// When it cannot be written.
     pub fn append_discovery(&mut self, batch: RecordBatch) -> Result<LazyFrame, ImportError> {
-        self.append(&api_resources::TABLE, batch)
+        let files = self.append(&api_resources::TABLE, batch)?;
+        Ok(scan(&api_resources::TABLE, files)?)
     }
 
     /// Adds rows of the authenticator's log.

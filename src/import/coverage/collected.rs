@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Input, Row};
 use crate::formats::completeness::SourceFacts;
 use crate::formats::refusals::Refusal;
-use crate::history::evidence::{Evidence, Listing};
+use crate::history::evidence::Listing;
 use crate::import::source_rows::SourceRow;
 use crate::model::finding::{Finding, Severity};
 use crate::model::object::{ObservedAt, Provenance};
@@ -25,7 +25,7 @@ const CORE: [(&str, Severity, &str); 6] = [
 ];
 
 pub(super) fn rows(input: &Input<'_>) -> Vec<Row> {
-    let mut rows = never_collected(input.evidence, input.listings);
+    let mut rows = never_collected(input.seen, input.listings);
     rows.extend(input.sources.iter().flat_map(refused));
     rows.extend(input.findings.iter().filter(|f| f.code == NOT_COLLECTED).map(|f| Row {
         from: f.at,
@@ -35,11 +35,14 @@ pub(super) fn rows(input: &Input<'_>) -> Vec<Row> {
     rows
 }
 
-fn never_collected(evidence: &Evidence, listings: &[Listing]) -> Vec<Row> {
+/// Group and kind of what snapshots show, by the time they were taken.
+pub type KindsSeen = BTreeMap<ObservedAt, BTreeSet<(String, String)>>;
+
+fn never_collected(shown: &KindsSeen, listings: &[Listing]) -> Vec<Row> {
     // What each observation shows, of any kind.
     let mut seen: BTreeMap<ObservedAt, BTreeSet<(&str, &str)>> = BTreeMap::new();
-    for s in &evidence.sightings {
-        seen.entry(s.observed).or_default().insert((&s.key.group, &s.key.kind));
+    for (observed, kinds) in shown {
+        seen.entry(*observed).or_default().extend(kinds.iter().map(|(group, kind)| (&**group, &**kind)));
     }
     for l in listings {
         seen.entry(l.observed).or_default().insert((&l.group, &l.kind));

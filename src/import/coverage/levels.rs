@@ -1,12 +1,9 @@
 //! At which level each resource was logged, and which of its verbs at no more than Metadata.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use polars::prelude::*;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Row;
-use crate::case::CaseError;
-use crate::case::frame::Frame;
+use crate::import::event_rows::EventRows;
 use crate::model::audit::MUTATING_VERBS;
 use crate::model::finding::Severity;
 use crate::model::rbac::RBAC_GROUP;
@@ -29,37 +26,92 @@ struct Level {
 
 type Levels = BTreeMap<(String, Option<String>), Level>;
 
-pub(super) fn rows(events: &LazyFrame) -> Result<Vec<Row>, CaseError> {
-    let at = || col("request_received_timestamp").fill_null(col("stage_timestamp"));
-    let keys = ["object_ref_api_group", "object_ref_resource", "object_ref_subresource", "level", "verb"];
-    let counted = |holds: Expr, name: &str| holds.fill_null(lit(false)).cast(DataType::Int64).sum().alias(name);
-    let lazy = events.clone().group_by(keys.map(col).as_slice()).agg([
-        len().cast(DataType::Int64).alias("events"),
-        at().min().alias("first"),
-        at().max().alias("last"),
-        counted(col("response_status_code").eq(lit(403)), "refused"),
-        counted(col("truncated"), "truncated"),
-        col("source_id").unique().alias("sources"),
-    ]);
-    let frame = Frame::collect(lazy, "events")?;
-    let [group, resource, sub, level, verb] = keys.map(|name| frame.text(name));
-    let (group, resource, sub, level, verb) = (group?, resource?, sub?, level?, verb?);
-    let (number, refused, truncated) = (frame.int("events")?, frame.int("refused")?, frame.int("truncated")?);
-    let (first, last, sources) = (frame.time("first")?, frame.time("last")?, frame.list("sources")?);
-    let mut found = Levels::new();
-    for row in 0..frame.height() {
-        let what = what(group.get(row), resource.get(row), sub.get(row));
-        let seen = found.entry((what, level.get(row).map(str::to_owned))).or_default();
-        seen.verbs.extend(verb.get(row).map(str::to_owned));
-        seen.first = first.get(row).into_iter().chain(seen.first).min();
-        // The stretch is half-open.
-        seen.last = seen.last.max(last.get(row).map(|t| t.plus_micros(1)));
-        seen.events += number.get(row).unwrap_or_default();
-        seen.refused += refused.get(row).unwrap_or_default();
-        seen.truncated += truncated.get(row).unwrap_or_default();
-        seen.sources.extend(sources.get(row).unwrap_or_default());
+/// What one combination of resource, level and verb was seen with.
+#[derive(Default)]
+struct Seen {
+    level: Option<String>,
+    verb: Option<String>,
+    what: String,
+    counts: Level,
+    /// The source of the last event, which most often is that of the next.
+    source: String,
+}
+
+/// Levels, noted event by event.
+#[derive(Default)]
+pub(super) struct LevelNotes {
+    places: HashMap<Vec<u8>, usize>,
+    seen: Vec<Seen>,
+    key: Vec<u8>,
+}
+
+impl LevelNotes {
+    /// Notes the event of a row.
+    pub(super) fn take(&mut self, rows: &EventRows<'_>, row: usize) {
+        let group = rows.object_ref_api_group.get(row);
+        let (resource, sub) = (rows.object_ref_resource.get(row), rows.object_ref_subresource.get(row));
+        let (level, verb) = (rows.level.get(row), rows.verb.get(row));
+        key_of(&mut self.key, [group, resource, sub, level, verb]);
+        let place = match self.places.get(&self.key) {
+            Some(place) => *place,
+            None => {
+                let owned = |text: Option<&str>| text.map(str::to_owned);
+                let what = what(group, resource, sub);
+                self.seen.push(Seen { level: owned(level), verb: owned(verb), what, ..Seen::default() });
+                self.places.insert(self.key.clone(), self.seen.len() - 1);
+                self.seen.len() - 1
+            }
+        };
+        if let Some(seen) = self.seen.get_mut(place) {
+            seen.count(rows, row);
+        }
     }
-    Ok(with_details(found))
+
+    /// The rows.
+    pub(super) fn rows(self) -> Vec<Row> {
+        let mut found = Levels::new();
+        for seen in self.seen {
+            let all = found.entry((seen.what, seen.level)).or_default();
+            all.verbs.extend(seen.verb);
+            all.first = seen.counts.first.into_iter().chain(all.first).min();
+            all.last = all.last.max(seen.counts.last);
+            all.events += seen.counts.events;
+            all.refused += seen.counts.refused;
+            all.truncated += seen.counts.truncated;
+            all.sources.extend(seen.counts.sources);
+        }
+        with_details(found)
+    }
+}
+
+impl Seen {
+    fn count(&mut self, rows: &EventRows<'_>, row: usize) {
+        let counts = &mut self.counts;
+        if let Some(at) = rows.received(row) {
+            counts.first = Some(counts.first.map_or(at, |first| first.min(at)));
+            // The stretch is half-open.
+            counts.last = counts.last.max(Some(at.plus_micros(1)));
+        }
+        counts.events += 1;
+        counts.refused += i64::from(rows.response_status_code.get(row) == Some(403));
+        counts.truncated += i64::from(rows.truncated.get(row) == Some(true));
+        if let Some(source) =
+            rows.source_id.get(row).filter(|source| counts.sources.is_empty() || *source != self.source)
+        {
+            counts.sources.insert(source.to_owned());
+            source.clone_into(&mut self.source);
+        }
+    }
+}
+
+/// Texts as one key; a missing one is not an empty one.
+pub(in crate::import) fn key_of<const N: usize>(key: &mut Vec<u8>, texts: [Option<&str>; N]) {
+    key.clear();
+    for text in texts {
+        let length = text.map_or(u32::MAX, |t| u32::try_from(t.len()).unwrap_or(u32::MAX - 1));
+        key.extend_from_slice(&length.to_le_bytes());
+        key.extend_from_slice(text.unwrap_or_default().as_bytes());
+    }
 }
 
 /// A resource in words: `<plural>[/<subresource>][.<group>]`.

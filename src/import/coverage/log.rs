@@ -1,13 +1,12 @@
 //! When the log runs, its gaps, and signs that a policy or an export filtered it.
 
-use polars::prelude::*;
-
 use super::Row;
-use crate::case::CaseError;
-use crate::case::frame::Frame;
+use crate::import::event_rows::EventRows;
 use crate::model::finding::Severity;
 use crate::model::time::Interval;
 
+/// What rows about stretches of log are called.
+pub(super) const LOG: &str = "log";
 /// A log of fewer events may lack anything by chance.
 const ENOUGH: i64 = 100;
 
@@ -18,39 +17,55 @@ pub(super) fn rows(stretches: &[Interval]) -> Vec<Row> {
             let gap = Row::new("log gap", Severity::Medium, "audit log").over(Interval::new(last.to, held.from));
             rows.push(Row { details: "no event: the log was off, or a part of it is missing".to_owned(), ..gap });
         }
-        rows.push(Row::new("log", Severity::Info, "audit log").over(*held));
+        rows.push(Row::new(LOG, Severity::Info, "audit log").over(*held));
     }
     rows
 }
 
-/// What a log of some length always has, and this one lacks.
-pub(super) fn filters(events: &LazyFrame) -> Result<Vec<Row>, CaseError> {
-    let own = col("user_username").eq(lit("system:apiserver")).fill_null(lit(false));
-    let lazy = events
-        .clone()
-        .group_by([col("stage")])
-        .agg([len().cast(DataType::Int64).alias("events"), own.cast(DataType::Int64).sum().alias("own")]);
-    let frame = Frame::collect(lazy, "events")?;
-    let (stage, count, own) = (frame.text("stage")?, frame.int("events")?, frame.int("own")?);
-    let mut stages: Vec<&str> = (0..frame.height()).filter_map(|row| stage.get(row)).collect();
-    stages.sort_unstable();
-    let sum = |c: &Int64Chunked| (0..frame.height()).filter_map(|row| c.get(row)).sum::<i64>();
-    let (events, own) = (sum(count), sum(own));
-    let mut rows = Vec::new();
-    if events < ENOUGH {
-        return Ok(rows);
+/// What tells of filters, noted event by event.
+#[derive(Default)]
+pub(super) struct FilterNotes {
+    events: i64,
+    /// Events of the API server itself.
+    own: i64,
+    /// Stages: the first that was seen, and whether there are others.
+    stage: Option<String>,
+    other_stages: bool,
+}
+
+impl FilterNotes {
+    /// Notes the event of a row.
+    pub(super) fn take(&mut self, rows: &EventRows<'_>, row: usize) {
+        self.events += 1;
+        self.own += i64::from(rows.user_username.get(row) == Some("system:apiserver"));
+        match (rows.stage.get(row), &self.stage) {
+            (Some(stage), Some(known)) => self.other_stages |= stage != known,
+            (Some(stage), None) => self.stage = Some(stage.to_owned()),
+            (None, _) => {}
+        }
     }
-    let mut say = |what: &str, details: &str| {
-        let row = Row::new("log filter", Severity::Info, what);
-        rows.push(Row { events: Some(events), details: details.to_owned(), ..row });
-    };
-    if let [only] = stages.as_slice() {
-        say(&format!("stage {only}"), "the only stage: other stages were left out by the policy or the export");
+
+    /// What a log of some length always has, and this one lacks.
+    pub(super) fn rows(&self) -> Vec<Row> {
+        let mut rows = Vec::new();
+        if self.events < ENOUGH {
+            return rows;
+        }
+        let mut say = |what: &str, details: &str| {
+            let row = Row::new("log filter", Severity::Info, what);
+            rows.push(Row { events: Some(self.events), details: details.to_owned(), ..row });
+        };
+        if let Some(only) = self.stage.as_ref().filter(|_| !self.other_stages) {
+            say(&format!("stage {only}"), "the only stage: other stages were left out by the policy or the export");
+        }
+        if self.own == 0 {
+            say(
+                "system:apiserver",
+                "no request of the API server itself: the policy or the export left out some users",
+            );
+        }
+        rows
     }
-    if own == 0 {
-        say("system:apiserver", "no request of the API server itself: the policy or the export left out some users");
-    }
-    Ok(rows)
 }
 
 #[cfg(test)]

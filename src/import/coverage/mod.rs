@@ -11,20 +11,27 @@ mod seconds;
 mod servers;
 
 use arrow::array::RecordBatch;
-use polars::prelude::{LazyFrame, col, lit};
+use polars::prelude::{col, lit};
 
 use super::ImportError;
+use super::event_rows::EventRows;
 use super::source_rows::SourceRow;
+use super::ticks::{self, MINUTE, Ticks};
 use crate::case::frame::Frame;
 use crate::case::{Case, CaseError};
-use crate::history::evidence::{Evidence, Listing};
+use crate::history::evidence::Listing;
 use crate::model::finding::{Finding, Severity};
 use crate::model::time::{Interval, Timestamp};
 use crate::tables::build::{Cell, TableBuilder};
 use crate::tables::coverage::TABLE;
-use crate::tables::events;
 
-pub use collected::NOT_COLLECTED;
+use levels::LevelNotes;
+pub(super) use levels::key_of;
+use log::FilterNotes;
+use removed::RemovedNotes;
+use seconds::Series;
+
+pub use collected::{KindsSeen, NOT_COLLECTED};
 pub use rotation::{Gap, without};
 
 /// One row.
@@ -88,30 +95,71 @@ impl Row {
     }
 }
 
-/// What the rows are made from.
-pub struct Input<'i> {
-    /// `events`.
-    pub events: LazyFrame,
-    /// All sources of the cluster.
-    pub sources: &'i [SourceRow],
-    /// The stretches in which any server logged.
-    pub log: &'i [Interval],
-    /// Snapshots.
-    pub evidence: &'i Evidence,
-    /// Lists as they were read, before it was judged which are whole.
-    pub listings: &'i [Listing],
-    /// Where logs rotated away.
-    pub gaps: &'i [Gap],
-    /// What bundles list as not collected, as findings.
-    pub findings: &'i [Finding],
+/// What is noted of the log, event by event.
+#[derive(Default)]
+pub struct LogNotes {
+    minutes: Ticks,
+    series: Series,
+    levels: LevelNotes,
+    filters: FilterNotes,
+    removed: RemovedNotes,
 }
 
-/// Where rotated log files leave holes.
-///
-/// # Errors
-/// When `events` cannot be read.
-pub fn rotation_gaps(events: &LazyFrame, sources: &[SourceRow]) -> Result<Vec<Gap>, CaseError> {
-    rotation::gaps(events, sources)
+impl LogNotes {
+    /// Notes the event of a row.
+    pub fn take(&mut self, rows: &EventRows<'_>, row: usize) {
+        if rows.tells_what_was_done(row) {
+            let times = [rows.stage_timestamp.get(row), rows.request_received_timestamp.get(row)];
+            times.into_iter().flatten().for_each(|t| self.minutes.add(t.as_micros(), MINUTE));
+        }
+        self.series.take(rows, row);
+        self.levels.take(rows, row);
+        self.filters.take(rows, row);
+        self.removed.take(rows, row);
+    }
+
+    /// What the notes tell once all events are seen.
+    pub fn finish(self, sources: &[SourceRow]) -> Logged {
+        let series = self.series.by_writer();
+        let stretches = ticks::stretches(&self.minutes.into_ordered(MINUTE));
+        let gaps = rotation::gaps(&series, sources);
+        let mut rows = log::rows(&stretches);
+        rows.extend(rotation::rows(&gaps));
+        rows.extend(servers::rows(&series, sources));
+        rows.extend(self.levels.rows());
+        rows.extend(self.filters.rows());
+        rows.extend(self.removed.rows());
+        Logged { stretches, gaps, rows }
+    }
+}
+
+/// What the log tells of itself.
+pub struct Logged {
+    /// The stretches in which any server logged.
+    pub stretches: Vec<Interval>,
+    /// Where logs rotated away.
+    pub gaps: Vec<Gap>,
+    rows: Vec<Row>,
+}
+
+impl Logged {
+    /// The stretches without the holes that rotation left: a hole in one server's log may hide a change as well as
+    /// one in all of them.
+    pub fn whole(&self) -> Vec<Interval> {
+        without(&self.stretches, self.gaps.iter().filter(|g| g.between).map(|g| g.held))
+    }
+}
+
+/// What the rows are made from besides the log.
+pub struct Input<'i> {
+    /// All sources of the cluster.
+    pub sources: &'i [SourceRow],
+    /// What snapshots show: kinds by time.
+    pub seen: &'i KindsSeen,
+    /// Lists as they were read, before it was judged which are whole.
+    pub listings: &'i [Listing],
+    /// What bundles list as not collected, as findings.
+    pub findings: &'i [Finding],
 }
 
 /// The stretches in which the log of a cluster runs: without its gaps, and without the holes that
@@ -120,31 +168,30 @@ pub fn rotation_gaps(events: &LazyFrame, sources: &[SourceRow]) -> Result<Vec<Ga
 /// # Errors
 /// When a table cannot be read.
 pub fn log_stretches(case: &Case, cluster: &str) -> Result<Vec<Interval>, CaseError> {
-    let stretches = super::evidence::log_stretches(case.table(&events::TABLE, Some(cluster))?)?;
-    let holes = case.table(&TABLE, Some(cluster))?.filter(col("about").eq(lit(rotation::HOLE)));
-    let frame = Frame::collect(holes, TABLE.name)?;
-    let (from, to) = (frame.time("time_from")?, frame.time("time_to")?);
-    let holes = (0..frame.height()).filter_map(|row| Some(Interval::new(from.get(row)?, to.get(row)?)));
-    Ok(without(&stretches, holes))
+    let rows = case
+        .table(&TABLE, Some(cluster))?
+        .filter(col("about").eq(lit(log::LOG)).or(col("about").eq(lit(rotation::HOLE))));
+    let frame = Frame::collect(rows, TABLE.name)?;
+    let (about, from, to) = (frame.text("about")?, frame.time("time_from")?, frame.time("time_to")?);
+    let held = |wanted: &'static str| {
+        (0..frame.height())
+            .filter(move |row| about.get(*row) == Some(wanted))
+            .filter_map(|row| Some(Interval::new(from.get(row)?, to.get(row)?)))
+    };
+    let mut stretches: Vec<Interval> = held(log::LOG).collect();
+    stretches.sort_unstable();
+    Ok(without(&stretches, held(rotation::HOLE)))
 }
 
 /// The rows, in the order in which they are shown, and findings where one limits answers.
-///
-/// # Errors
-/// When a table cannot be read.
-pub fn rows(input: &Input<'_>) -> Result<(Vec<Row>, Vec<Finding>), CaseError> {
-    let mut rows = log::rows(input.log);
-    rows.extend(rotation::rows(input.gaps));
-    rows.extend(servers::rows(&input.events, input.sources)?);
-    rows.extend(levels::rows(&input.events)?);
-    rows.extend(log::filters(&input.events)?);
-    rows.extend(removed::rows(&input.events)?);
+pub fn rows(logged: Logged, input: &Input<'_>) -> (Vec<Row>, Vec<Finding>) {
+    let mut rows = logged.rows;
     rows.extend(collected::rows(input));
     rows.extend(files::rows(input.sources));
-    let mut findings = rotation::findings(input.gaps);
+    let mut findings = rotation::findings(&logged.gaps);
     findings.extend(servers::findings(&rows));
     findings.extend(collected::findings(&rows));
-    Ok((rows, findings))
+    (rows, findings)
 }
 
 /// Rows as a batch of the table.

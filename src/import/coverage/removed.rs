@@ -1,69 +1,72 @@
 //! Bodies that were removed for size: by the API server (`audit.k8s.io/truncated`) or by an export that
 //! put a placeholder in their place.
 
-use std::collections::BTreeMap;
-
-use polars::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Row, levels};
-use crate::case::CaseError;
-use crate::case::frame::Frame;
+use crate::import::event_rows::EventRows;
 use crate::model::finding::Severity;
 use crate::model::time::Timestamp;
 
 /// What Azure puts in place of a body.
 const PLACEHOLDER: &str = "\"skipped-too-big-size-object\"";
 
-pub(super) fn rows(events: &LazyFrame) -> Result<Vec<Row>, CaseError> {
-    let keys = ["object_ref_api_group", "object_ref_resource", "object_ref_subresource"];
-    let is_placeholder = |body: &str| col(body).eq(lit(PLACEHOLDER)).fill_null(lit(false));
-    let at = || col("request_received_timestamp").fill_null(col("stage_timestamp"));
-    let lazy = events
-        .clone()
-        .filter(col("truncated").fill_null(lit(false)))
-        .with_columns([is_placeholder("request_object").or(is_placeholder("response_object")).alias("placeholder")])
-        .group_by([col(keys[0]), col(keys[1]), col(keys[2]), col("placeholder")])
-        .agg([
-            len().cast(DataType::Int64).alias("events"),
-            at().min().alias("first"),
-            at().max().alias("last"),
-            col("source_id").unique().alias("sources"),
-            col("verb").unique().alias("verbs"),
-        ]);
-    let frame = Frame::collect(lazy, "events")?;
-    let [group, resource, sub] = keys.map(|name| frame.text(name));
-    let (group, resource, sub) = (group?, resource?, sub?);
-    let (placeholder, events) = (frame.flag("placeholder")?, frame.int("events")?);
-    let (first, last) = (frame.time("first")?, frame.time("last")?);
-    let (sources, verbs) = (frame.list("sources")?, frame.list("verbs")?);
-    let mut found: BTreeMap<(String, bool), Row> = BTreeMap::new();
-    for row in 0..frame.height() {
-        let what = levels::what(group.get(row), resource.get(row), sub.get(row));
-        let by_export = placeholder.get(row).unwrap_or_default();
-        let sorted = |list: Option<Vec<String>>| {
-            let mut list = list.unwrap_or_default();
-            list.sort();
-            list
-        };
-        let details = if by_export {
-            "the export put a placeholder in place of bodies that were too big"
-        } else {
-            "the API server removed bodies for size; events too big even without them leave no trace"
-        };
-        let new = Row::new("bodies removed", Severity::Low, what.clone());
-        found.insert(
-            (what, by_export),
-            Row {
-                verbs: sorted(verbs.get(row)),
-                from: first.get(row),
-                to: last.get(row).map(|t: Timestamp| t.plus_micros(1)),
-                events: events.get(row),
-                truncated: events.get(row),
-                sources: sorted(sources.get(row)),
-                details: details.to_owned(),
-                ..new
-            },
+/// What is noted of removed bodies of one resource.
+#[derive(Default)]
+struct Removed {
+    verbs: BTreeSet<String>,
+    first: Option<Timestamp>,
+    last: Option<Timestamp>,
+    events: i64,
+    sources: BTreeSet<String>,
+}
+
+/// Removed bodies, noted event by event.
+#[derive(Default)]
+pub(super) struct RemovedNotes(BTreeMap<(String, bool), Removed>);
+
+impl RemovedNotes {
+    /// Notes the event of a row.
+    pub(super) fn take(&mut self, rows: &EventRows<'_>, row: usize) {
+        if rows.truncated.get(row) != Some(true) {
+            return;
+        }
+        let what = levels::what(
+            rows.object_ref_api_group.get(row),
+            rows.object_ref_resource.get(row),
+            rows.object_ref_subresource.get(row),
         );
+        let by_export = [rows.request_object, rows.response_object].iter().any(|b| b.get(row) == Some(PLACEHOLDER));
+        let removed = self.0.entry((what, by_export)).or_default();
+        removed.verbs.extend(rows.verb.get(row).map(str::to_owned));
+        if let Some(at) = rows.received(row) {
+            removed.first = Some(removed.first.map_or(at, |first| first.min(at)));
+            removed.last = removed.last.max(Some(at.plus_micros(1)));
+        }
+        removed.events += 1;
+        removed.sources.extend(rows.source_id.get(row).map(str::to_owned));
     }
-    Ok(found.into_values().collect())
+
+    /// The rows.
+    pub(super) fn rows(self) -> Vec<Row> {
+        self.0.into_iter().map(|((what, by_export), removed)| row(what, by_export, removed)).collect()
+    }
+}
+
+fn row(what: String, by_export: bool, removed: Removed) -> Row {
+    let details = if by_export {
+        "the export put a placeholder in place of bodies that were too big"
+    } else {
+        "the API server removed bodies for size; events too big even without them leave no trace"
+    };
+    Row {
+        verbs: removed.verbs.into_iter().collect(),
+        from: removed.first,
+        to: removed.last,
+        events: Some(removed.events),
+        truncated: Some(removed.events),
+        sources: removed.sources.into_iter().collect(),
+        details: details.to_owned(),
+        ..Row::new("bodies removed", Severity::Low, what)
+    }
 }

@@ -5,11 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use polars::prelude::LazyFrame;
-
 use super::Row;
-use super::seconds::{self, Second};
-use crate::case::CaseError;
+use super::seconds::{self, Tick, Writer};
 use crate::import::inside::folder;
 use crate::import::source_rows::SourceRow;
 use crate::model::finding::{Finding, Severity};
@@ -77,7 +74,7 @@ fn rotation_time(stamp: &str) -> Option<Timestamp> {
     Timestamp::parse_rfc3339(&format!("{date}T{}Z", time.replace('-', ":")))
 }
 
-pub(super) fn gaps(events: &LazyFrame, sources: &[SourceRow]) -> Result<Vec<Gap>, CaseError> {
+pub(super) fn gaps(series: &BTreeMap<Writer, Vec<Tick>>, sources: &[SourceRow]) -> Vec<Gap> {
     let mut families: BTreeMap<String, Vec<File<'_>>> = BTreeMap::new();
     for source in sources.iter().filter(|s| s.first_time.is_some() && s.observed.is_none()) {
         let (name, rotated) = family(source);
@@ -85,20 +82,20 @@ pub(super) fn gaps(events: &LazyFrame, sources: &[SourceRow]) -> Result<Vec<Gap>
     }
     families.retain(|_, files| files.iter().any(|f| f.rotated.is_some()));
     if families.is_empty() {
-        return Ok(Vec::new());
+        return Vec::new();
     }
-    let mut by_source: BTreeMap<String, Vec<Second>> = BTreeMap::new();
-    for (writer, series) in seconds::of(events)? {
-        by_source.entry(writer.source).or_default().extend(series);
+    let mut by_source: BTreeMap<&str, Vec<Tick>> = BTreeMap::new();
+    for (writer, series) in series {
+        by_source.entry(&writer.source).or_default().extend(series);
     }
     let mut found = Vec::new();
     for (name, mut files) in families {
         files.sort_by_key(|f| (f.rotated.unwrap_or(Timestamp::MAX), f.source.path.clone()));
-        let series = files.iter().filter_map(|f| by_source.get(&f.source.source_id)).flatten().copied();
+        let series = files.iter().filter_map(|f| by_source.get(f.source.source_id.as_str())).flatten().copied();
         let pause = seconds::usual_pause(&seconds::unite(series));
         found.extend(of_family(&name, &files, SHORTEST.max(pause.saturating_mul(4))));
     }
-    Ok(found)
+    found
 }
 
 fn of_family(name: &str, files: &[File<'_>], longest: i64) -> Vec<Gap> {

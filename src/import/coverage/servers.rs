@@ -3,11 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use polars::prelude::LazyFrame;
-
-use super::seconds::{self, Second, Writer};
+use super::seconds::{self, Tick, Writer};
 use super::{Row, rotation};
-use crate::case::CaseError;
 use crate::import::source_rows::SourceRow;
 use crate::model::finding::{Finding, Severity};
 use crate::model::object::Provenance;
@@ -28,13 +25,13 @@ const EXPECTED: i64 = 10;
 #[derive(Default)]
 struct Server {
     sources: BTreeSet<String>,
-    series: Vec<Second>,
+    series: Vec<Tick>,
     /// Whether the records themselves say which server it is, not only the file they lie in.
     named: bool,
 }
 
-pub(super) fn rows(events: &LazyFrame, sources: &[SourceRow]) -> Result<Vec<Row>, CaseError> {
-    let servers = servers(seconds::of(events)?, sources);
+pub(super) fn rows(series: &BTreeMap<Writer, Vec<Tick>>, sources: &[SourceRow]) -> Vec<Row> {
+    let servers = servers(series, sources);
     let mut rows = Vec::new();
     // An aggregated API server has a pace of its own, so only servers of one kind are compared.
     for kind in servers.chunk_by(|a, b| a.0.0 == b.0.0) {
@@ -44,7 +41,7 @@ pub(super) fn rows(events: &LazyFrame, sources: &[SourceRow]) -> Result<Vec<Row>
             rows.extend(silences(&name, server, &all));
         }
     }
-    Ok(rows)
+    rows
 }
 
 /// Findings for silences long enough to hide what answers rest on.
@@ -72,7 +69,7 @@ pub(super) fn findings(rows: &[Row]) -> Vec<Finding> {
 const DEFAULT: &str = "kube-apiserver";
 
 /// The servers by component and instance, sorted.
-fn servers(series: BTreeMap<Writer, Vec<Second>>, sources: &[SourceRow]) -> Vec<((String, String), Server)> {
+fn servers(series: &BTreeMap<Writer, Vec<Tick>>, sources: &[SourceRow]) -> Vec<((String, String), Server)> {
     let by_id: BTreeMap<&str, &SourceRow> = sources.iter().map(|s| (s.source_id.as_str(), s)).collect();
     let mut found: BTreeMap<(String, String), Server> = BTreeMap::new();
     for (writer, seconds) in series {
@@ -82,11 +79,11 @@ fn servers(series: BTreeMap<Writer, Vec<Second>>, sources: &[SourceRow]) -> Vec<
             (None, Some(source)) => rotation::family(source).0,
             (None, None) => continue,
         };
-        let component = writer.component.unwrap_or_else(|| DEFAULT.to_owned());
+        let component = writer.component.clone().unwrap_or_else(|| DEFAULT.to_owned());
         let server = found.entry((component, own)).or_default();
         server.named |= named;
-        server.sources.insert(writer.source);
-        server.series.extend(seconds);
+        server.sources.insert(writer.source.clone());
+        server.series.extend(seconds.iter().copied());
     }
     for server in found.values_mut() {
         server.series = seconds::unite(std::mem::take(&mut server.series));
@@ -94,7 +91,7 @@ fn servers(series: BTreeMap<Writer, Vec<Second>>, sources: &[SourceRow]) -> Vec<
     found.into_iter().collect()
 }
 
-fn silences(name: &str, server: &Server, all: &[Second]) -> Vec<Row> {
+fn silences(name: &str, server: &Server, all: &[Tick]) -> Vec<Row> {
     let (Some(first), Some(last)) = (server.series.first(), server.series.last()) else { return Vec::new() };
     if server.series.len() < PACE {
         return Vec::new();
@@ -134,7 +131,7 @@ fn silences(name: &str, server: &Server, all: &[Second]) -> Vec<Row> {
 }
 
 /// Events strictly between two instants, to the second.
-fn within(all: &[Second], after: i64, before: i64) -> i64 {
+fn within(all: &[Tick], after: i64, before: i64) -> i64 {
     let from = all.partition_point(|s| s.first <= after);
     all.iter().skip(from).take_while(|s| s.last < before).map(|s| s.events).sum()
 }
@@ -144,11 +141,11 @@ fn within(all: &[Second], after: i64, before: i64) -> i64 {
 mod tests {
     use super::*;
 
-    fn series(seconds: impl Iterator<Item = i64>, events: i64) -> Vec<Second> {
-        seconds.map(|s| Second { first: s * 1_000_000, last: s * 1_000_000 + 900_000, events }).collect()
+    fn series(seconds: impl Iterator<Item = i64>, events: i64) -> Vec<Tick> {
+        seconds.map(|s| Tick { first: s * 1_000_000, last: s * 1_000_000 + 900_000, events }).collect()
     }
 
-    fn told(named: bool, own: Vec<Second>, others: Vec<Second>) -> Vec<(i64, i64)> {
+    fn told(named: bool, own: Vec<Tick>, others: Vec<Tick>) -> Vec<(i64, i64)> {
         let server = Server { named, series: own.clone(), ..Server::default() };
         let all = seconds::unite(own.into_iter().chain(others));
         let whole = |t: Option<Timestamp>| t.unwrap().as_micros() / 1_000_000;

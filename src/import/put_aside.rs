@@ -1,0 +1,279 @@
+//! Changes and sightings put aside until all of the evidence is read, so that history can be rebuilt of a share of
+//! the objects at a time. What a share needs lies together: all records of one object have the same place, and requests
+//! about many objects are kept for every share.
+//!
+//! Records lie in memory while they are few, else in one nameless file: nothing is left behind, however the import
+//! ends. Places come from a digest without a secret, because they decide the order of rows; whoever names thousands of
+//! objects so that they meet in one place makes that share larger, not the answer wrong.
+
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::Xxh3;
+
+use super::changes::ChangeRow;
+use crate::history::body_name;
+use crate::history::evidence::{Change, Sighting};
+use crate::model::object::{ObjectKey, ObservedAt, Provenance};
+use crate::model::time::Timestamp;
+
+/// Places that objects are put in.
+const PLACES: usize = 256;
+/// Bytes of a place that lie in memory before they are written.
+const BUFFER: usize = 64 << 10;
+
+/// A sighting as it is put aside.
+#[derive(Serialize, Deserialize)]
+struct SightingRow<'b> {
+    group: &'b str,
+    kind: &'b str,
+    namespace: &'b str,
+    name: &'b str,
+    uid: Option<&'b str>,
+    resource_version: Option<&'b str>,
+    from: i64,
+    to: i64,
+    body: &'b str,
+    source_id: &'b str,
+    place: [u64; 3],
+}
+
+#[derive(Serialize, Deserialize)]
+enum Record<'b> {
+    #[serde(borrow)]
+    Change(ChangeRow<'b>),
+    #[serde(borrow)]
+    Sighting(SightingRow<'b>),
+}
+
+/// Bytes of one place, in the order in which they came: stretches of the file, then what is in memory.
+#[derive(Default)]
+struct Bytes {
+    written: Vec<(u64, usize)>,
+    buffer: Vec<u8>,
+}
+
+impl Bytes {
+    fn len(&self) -> usize {
+        self.written.iter().fold(self.buffer.len(), |sum, (_, length)| sum.saturating_add(*length))
+    }
+}
+
+/// Records on their way to history.
+pub struct PutAside {
+    dir: PathBuf,
+    file: Option<File>,
+    end: u64,
+    places: Vec<Bytes>,
+    /// Requests about many objects.
+    many: Bytes,
+}
+
+/// The place of an object: all evidence of one name in one namespace of one group has it.
+fn place_of(group: &str, namespace: &str, name: &str) -> usize {
+    let mut hash = Xxh3::new();
+    for field in [group, namespace, name] {
+        hash.update(&(field.len() as u64).to_le_bytes());
+        hash.update(field.as_bytes());
+    }
+    usize::try_from(hash.digest() % PLACES as u64).unwrap_or_default()
+}
+
+impl PutAside {
+    /// Nothing yet; a file is made in `dir` once one is needed.
+    pub fn new(dir: &Path) -> Self {
+        let places = (0..PLACES).map(|_| Bytes::default()).collect();
+        Self { dir: dir.to_owned(), file: None, end: 0, places, many: Bytes::default() }
+    }
+
+    /// Puts a change aside.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn change(&mut self, change: ChangeRow<'_>) -> io::Result<()> {
+        let (group, namespace) = (change.group.clone(), change.namespace.clone());
+        let place = |name: &str| place_of(&group, &namespace, name);
+        if change.verb == "deletecollection" {
+            return self.push(None, &Record::Change(change));
+        }
+        if !change.name.is_empty() {
+            let place = place(&change.name);
+            return self.push(Some(place), &Record::Change(change));
+        }
+        // The server named the object: its body tells, and which body counts is seen later.
+        let named = [change.response_body, change.request_body].map(|body| body.and_then(body_name));
+        let mut places: Vec<usize> = named.iter().flatten().map(|name| place(name)).collect();
+        places.dedup();
+        let record = Record::Change(change);
+        // Without any name it tells nothing of an object outside the core.
+        places.into_iter().try_for_each(|place| self.push(Some(place), &record))
+    }
+
+    /// Puts a sighting aside.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn sighting(&mut self, s: &Sighting) -> io::Result<()> {
+        let place = place_of(&s.key.group, &s.key.namespace, &s.key.name);
+        let record = Record::Sighting(SightingRow {
+            group: &s.key.group,
+            kind: &s.key.kind,
+            namespace: &s.key.namespace,
+            name: &s.key.name,
+            uid: s.uid.as_deref(),
+            resource_version: s.resource_version.as_deref(),
+            from: s.observed.from.as_micros(),
+            to: s.observed.to.as_micros(),
+            body: &s.body,
+            source_id: &s.from.source_id,
+            place: [s.from.offset, s.from.line, s.from.length],
+        });
+        self.push(Some(place), &record)
+    }
+
+    fn push(&mut self, place: Option<usize>, record: &Record<'_>) -> io::Result<()> {
+        let bytes = match place {
+            Some(place) => self.places.get_mut(place),
+            None => Some(&mut self.many),
+        };
+        let Some(bytes) = bytes else { return Ok(()) };
+        let begin = bytes.buffer.len();
+        bytes.buffer.extend_from_slice(&[0; 8]);
+        let buffer = std::mem::take(&mut bytes.buffer);
+        bytes.buffer = postcard::to_extend(record, buffer).map_err(io::Error::other)?;
+        let length = (bytes.buffer.len() - begin - 8) as u64;
+        if let Some(head) = bytes.buffer.get_mut(begin..begin + 8) {
+            head.copy_from_slice(&length.to_le_bytes());
+        }
+        if bytes.buffer.len() < BUFFER {
+            return Ok(());
+        }
+        let file = match &mut self.file {
+            Some(file) => file,
+            None => self.file.insert(tempfile::tempfile_in(&self.dir)?),
+        };
+        file.write_all(&bytes.buffer)?;
+        bytes.written.push((self.end, bytes.buffer.len()));
+        self.end += bytes.buffer.len() as u64;
+        bytes.buffer.clear();
+        Ok(())
+    }
+
+    /// What was put aside, in shares of about `size` bytes.
+    pub fn shares(self, size: usize) -> Shares {
+        let mut ranges: Vec<Range<usize>> = Vec::new();
+        let mut held = 0_usize;
+        for (place, bytes) in self.places.iter().enumerate() {
+            match ranges.last_mut().filter(|_| held.saturating_add(bytes.len()) <= size) {
+                Some(range) => range.end = place + 1,
+                None => {
+                    ranges.push(place..place + 1);
+                    held = 0;
+                }
+            }
+            held = held.saturating_add(bytes.len());
+        }
+        Shares { file: Mutex::new(self.file), places: self.places, many: self.many, ranges }
+    }
+}
+
+/// What was put aside, share by share.
+pub struct Shares {
+    file: Mutex<Option<File>>,
+    places: Vec<Bytes>,
+    many: Bytes,
+    ranges: Vec<Range<usize>>,
+}
+
+/// All records of some objects, and of all requests about many.
+#[derive(Default)]
+pub struct Share {
+    /// The objects, as places.
+    places: Range<usize>,
+    /// What snapshots show.
+    pub sightings: Vec<Sighting>,
+    /// What was asked for.
+    pub changes: Vec<Change>,
+}
+
+impl Share {
+    /// Whether the object is one of the share's. What a request about many says of others is for another share.
+    pub fn has(&self, group: &str, namespace: &str, name: &str) -> bool {
+        self.places.contains(&place_of(group, namespace, name))
+    }
+}
+
+impl Shares {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.ranges.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.ranges.is_empty()
+    }
+
+    /// One share.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn load(&self, number: usize) -> io::Result<Share> {
+        let places = self.ranges.get(number).cloned().unwrap_or_default();
+        let mut share = Share { places: places.clone(), ..Share::default() };
+        for bytes in self.places.get(places).unwrap_or_default().iter().chain([&self.many]) {
+            for (begin, length) in &bytes.written {
+                decode(&self.stretch(*begin, *length)?, &mut share)?;
+            }
+            decode(&bytes.buffer, &mut share)?;
+        }
+        Ok(share)
+    }
+
+    fn stretch(&self, begin: u64, length: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; length];
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = file.as_mut() {
+            file.seek(SeekFrom::Start(begin))?;
+            file.read_exact(&mut bytes)?;
+        }
+        Ok(bytes)
+    }
+}
+
+fn decode(mut bytes: &[u8], share: &mut Share) -> io::Result<()> {
+    let short = || io::Error::new(io::ErrorKind::UnexpectedEof, "what was put aside cannot be read back");
+    while let Some((head, rest)) = bytes.split_first_chunk::<8>() {
+        let length = usize::try_from(u64::from_le_bytes(*head)).map_err(|_| short())?;
+        let (record, rest) = rest.split_at_checked(length).ok_or_else(short)?;
+        match postcard::from_bytes::<Record<'_>>(record).map_err(io::Error::other)? {
+            Record::Change(change) => share.changes.push(change.into_change()),
+            Record::Sighting(row) => share.sightings.push(row.into_sighting()),
+        }
+        bytes = rest;
+    }
+    Ok(())
+}
+
+impl SightingRow<'_> {
+    fn into_sighting(self) -> Sighting {
+        let [offset, line, length] = self.place;
+        Sighting {
+            key: ObjectKey {
+                group: self.group.to_owned(),
+                kind: self.kind.to_owned(),
+                namespace: self.namespace.to_owned(),
+                name: self.name.to_owned(),
+            },
+            uid: self.uid.map(str::to_owned),
+            resource_version: self.resource_version.map(str::to_owned),
+            observed: ObservedAt { from: Timestamp::from_micros(self.from), to: Timestamp::from_micros(self.to) },
+            body: Arc::from(self.body),
+            from: Provenance { source_id: self.source_id.to_owned(), offset, line, length },
+        }
+    }
+}
