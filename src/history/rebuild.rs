@@ -52,7 +52,7 @@ pub fn rebuild_with(evidence: &Evidence, kind_of: KindOfResource<'_>) -> History
         log: evidence.log.clone(),
         named_elsewhere: evidence.named_elsewhere.clone(),
     };
-    let (stage, mut history) = Stage::set(&core, beyond, kind_of);
+    let (stage, mut history) = Stage::set(core, beyond, kind_of);
     let (versions, findings) = stage.part(&sightings, &changes, &|_, _, _| true);
     history.versions.extend(versions);
     history.findings.extend(findings);
@@ -108,12 +108,14 @@ pub struct Stage<'k> {
 impl<'k> Stage<'k> {
     /// Rebuilds the core: `core` holds all evidence of RBAC objects and namespaces ([`is_core_object`],
     /// [`is_core_resource`]), all lists and the stretches of the log.
-    pub fn set(core: &Evidence, beyond: Beyond, kind_of: KindOfResource<'k>) -> (Self, History) {
+    pub fn set(mut core: Evidence, beyond: Beyond, kind_of: KindOfResource<'k>) -> (Self, History) {
         let requests = fold_requests(&core.changes);
         let mut gathered = gather(&core.sightings, &requests, &beyond.kinds, kind_of);
         ensure_spaces(&mut gathered);
-        let logged = Logged::of(core, beyond.kinds.logged(kind_of));
-        let (lists, refused) = listings::sort(core, |key| gathered.shows(key));
+        let logged = Logged::of(&core, beyond.kinds.logged(kind_of));
+        // What was gathered stands for them, and they may be many.
+        (core.changes, core.sightings) = Default::default();
+        let (lists, refused) = listings::sort(&core, |key| gathered.shows(key));
         let mut findings = std::mem::take(&mut gathered.findings);
         findings.extend(refused.into_iter().map(|l| Finding {
             severity: Severity::Low,
@@ -122,10 +124,10 @@ impl<'k> Stage<'k> {
             at: Some(l.observed.from),
             witnesses: vec![l.from.clone()],
         }));
-        findings.extend(logged.finding(core));
+        findings.extend(logged.finding(&core));
         let cover = Cover::new(&core.log);
         let genesis = gathered.genesis.and_then(|t| cover.around(t)).filter(|_| logged.rbac);
-        let dawn = dawn(core, &beyond);
+        let dawn = dawn(&core, &beyond);
         let scene = Scene { dawn, cover, none: Cover::default(), logged, genesis, lists };
         let namespaced = |b: &&Bucket| b.kind.rbac.is_some_and(RbacKind::namespaced);
         let namespaces: BTreeSet<Arc<str>> =
@@ -161,7 +163,7 @@ impl<'k> Stage<'k> {
 
 impl History {
     fn sort(&mut self) {
-        self.versions.sort_by(|a, b| (&a.key, a.held, &a.from).cmp(&(&b.key, b.held, &b.from)));
+        self.versions.sort_unstable_by(|a, b| (&a.key, a.held, &a.from).cmp(&(&b.key, b.held, &b.from)));
         self.findings.sort_by(|a, b| (a.at, a.code, &a.message).cmp(&(b.at, b.code, &b.message)));
         self.findings.dedup();
     }

@@ -23,7 +23,7 @@ use crate::tables::events;
 /// Rows of a chunk.
 const CHUNK_ROWS: usize = 262_144;
 /// Bytes of evidence in a chunk.
-const CHUNK_BYTES: usize = 128 << 20;
+const CHUNK_BYTES: usize = 96 << 20;
 /// What a row takes besides its texts: views and numbers of all columns.
 const ROW_BYTES: usize = 1024;
 /// The partition of events without any time, as Hive names a missing value.

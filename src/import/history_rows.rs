@@ -11,7 +11,7 @@ use crate::authz::{Authorizer, Grant};
 use crate::case::parquet_file;
 use crate::history::rows;
 use crate::history::state::RbacTimeline;
-use crate::history::version::{History, ObjectVersion, Presence};
+use crate::history::version::{ObjectVersion, Presence};
 use crate::model::rbac::RbacKind;
 use crate::model::time::Interval;
 use crate::tables::build::{Cell, TableBuilder};
@@ -63,9 +63,9 @@ fn push_version(table: &mut TableBuilder, v: &ObjectVersion) -> Result<(), Impor
 ///
 /// # Errors
 /// When the table's description is broken.
-pub fn known_set_rows(history: &History) -> Result<RecordBatch, ImportError> {
+pub fn known_set_rows(timeline: &RbacTimeline) -> Result<RecordBatch, ImportError> {
     let mut table = TableBuilder::new(&known_sets::TABLE);
-    let mut sets: Vec<_> = history.known_sets.iter().collect();
+    let mut sets: Vec<_> = timeline.known_sets.iter().collect();
     sets.sort_by(|a, b| (a.kind, &a.namespace, a.held, a.basis).cmp(&(b.kind, &b.namespace, b.held, b.basis)));
     for set in sets {
         table.push([

@@ -10,14 +10,13 @@ use polars::prelude::LazyFrame;
 use super::evidence::{judge_listings, listings, take_sightings};
 use super::history_rows::{binding_subject_rows, known_set_rows, role_rule_rows, write_grants};
 use super::notes::{Memberships, Notes};
-use super::rebuild::{Rebuilt, rebuild};
+use super::rebuild::{Rebuilt, SHARE, rebuild};
 use super::source_rows::SourceRow;
 use super::{ImportError, coverage};
 use crate::case::commit::Staging;
 use crate::case::frame::Frame;
 use crate::case::{CaseError, parquet_file, partition};
 use crate::history::evidence::Evidence;
-use crate::history::rbac::timeline;
 use crate::model::finding::Finding;
 use crate::model::object::Provenance;
 use crate::model::resource::Catalogue;
@@ -55,20 +54,20 @@ pub fn materialise(
     let listings = listings(tables.listings)?;
     let seen = take_sightings(tables.sightings, &mut notes)?;
     let logged = std::mem::take(&mut notes.log).finish(sources);
+    let named_elsewhere = notes.named();
+    let memberships = membership_rows(notes.memberships)?;
+    let shares = notes.aside.shares(SHARE);
     let mut core = Evidence {
         sightings: seen.core,
         listings: listings.clone(),
-        changes: std::mem::take(&mut notes.core),
+        changes: shares.core().map_err(ImportError::aside)?,
         log: logged.whole(),
-        named_elsewhere: notes.named(),
+        named_elsewhere,
     };
     judge_listings(&mut core);
-    let memberships = membership_rows(std::mem::take(&mut notes.memberships))?;
     let path = staging.create(&whole_file(&object_versions::TABLE, cluster))?;
-    let Rebuilt { core: history, mappings, findings: found } =
-        rebuild(core, notes.beyond, notes.aside, catalogue, &path)?;
+    let Rebuilt { timeline, mappings, findings: found } = rebuild(core, notes.beyond, &shares, catalogue, &path)?;
     findings.extend(found);
-    let timeline = timeline(&history);
     let (mappings, malformed) = super::identities::of_versions(&mappings)?;
     findings.extend(malformed);
     let input = coverage::Input { sources, seen: &seen.kinds, listings: &listings, findings: &findings };
@@ -77,7 +76,7 @@ pub fn materialise(
     findings.sort_by(|a, b| (b.severity, a.code, a.at, &a.message).cmp(&(a.severity, b.code, b.at, &b.message)));
     findings.dedup();
     write(staging, cluster, &tables::coverage::TABLE, coverage::batch(&covered)?)?;
-    write(staging, cluster, &known_sets::TABLE, known_set_rows(&history)?)?;
+    write(staging, cluster, &known_sets::TABLE, known_set_rows(&timeline)?)?;
     write(staging, cluster, &role_rules::TABLE, role_rule_rows(&timeline)?)?;
     write(staging, cluster, &binding_subjects::TABLE, binding_subject_rows(&timeline)?)?;
     write(staging, cluster, &identities::TABLE, mappings)?;

@@ -16,7 +16,6 @@ use super::changes::ChangeRow;
 use super::coverage::{LogNotes, key_of};
 use super::event_rows::{COLUMNS, EventRows};
 use super::put_aside::PutAside;
-use crate::history::evidence::Change;
 use crate::history::{Beyond, Noted, is_core_resource};
 use crate::model::object::ObjectKey;
 use crate::model::resource::Catalogue;
@@ -101,9 +100,7 @@ pub struct Notes {
     /// Users and their groups.
     pub memberships: Memberships,
     named: Named,
-    /// Changes of RBAC objects and namespaces.
-    pub core: Vec<Change>,
-    /// Changes of all other objects.
+    /// Changes.
     pub aside: PutAside,
     /// What history must know of them beforehand.
     pub beyond: Beyond,
@@ -117,7 +114,6 @@ impl Notes {
             log: LogNotes::default(),
             memberships: Memberships::default(),
             named: Named::default(),
-            core: Vec::new(),
             aside: PutAside::new(dir),
             beyond: Beyond::default(),
             builtin: Catalogue::new(),
@@ -152,8 +148,7 @@ impl Notes {
         let known = self.builtin.kind_of(&change.group, &change.resource).is_some();
         self.beyond.change(noted, known);
         if is_core_resource(&change.group, &change.resource) {
-            self.core.push(change.into_change());
-            return Ok(());
+            return self.aside.core(change);
         }
         self.aside.change(change)
     }

@@ -24,7 +24,7 @@ use crate::model::time::Timestamp;
 /// Places that objects are put in.
 const PLACES: usize = 256;
 /// Bytes of a place that lie in memory before they are written.
-const BUFFER: usize = 64 << 10;
+const BUFFER: usize = 48 << 10;
 
 /// A sighting as it is put aside.
 #[derive(Serialize, Deserialize)]
@@ -71,6 +71,16 @@ pub struct PutAside {
     places: Vec<Bytes>,
     /// Requests about many objects.
     many: Bytes,
+    /// Changes of RBAC objects and namespaces.
+    core: Bytes,
+}
+
+/// Where a record is put.
+#[derive(Clone, Copy)]
+enum Place {
+    Object(usize),
+    Many,
+    Core,
 }
 
 /// The place of an object: all evidence of one name in one namespace of one group has it.
@@ -87,10 +97,18 @@ impl PutAside {
     /// Nothing yet; a file is made in `dir` once one is needed.
     pub fn new(dir: &Path) -> Self {
         let places = (0..PLACES).map(|_| Bytes::default()).collect();
-        Self { dir: dir.to_owned(), file: None, end: 0, places, many: Bytes::default() }
+        Self { dir: dir.to_owned(), file: None, end: 0, places, many: Bytes::default(), core: Bytes::default() }
     }
 
-    /// Puts a change aside.
+    /// Puts a change of the core aside.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn core(&mut self, change: ChangeRow<'_>) -> io::Result<()> {
+        self.push(Place::Core, &Record::Change(change))
+    }
+
+    /// Puts a change of any other object aside.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -98,11 +116,11 @@ impl PutAside {
         let (group, namespace) = (change.group.clone(), change.namespace.clone());
         let place = |name: &str| place_of(&group, &namespace, name);
         if change.verb == "deletecollection" {
-            return self.push(None, &Record::Change(change));
+            return self.push(Place::Many, &Record::Change(change));
         }
         if !change.name.is_empty() {
             let place = place(&change.name);
-            return self.push(Some(place), &Record::Change(change));
+            return self.push(Place::Object(place), &Record::Change(change));
         }
         // The server named the object: its body tells, and which body counts is seen later.
         let named = [change.response_body, change.request_body].map(|body| body.and_then(body_name));
@@ -110,7 +128,7 @@ impl PutAside {
         places.dedup();
         let record = Record::Change(change);
         // Without any name it tells nothing of an object outside the core.
-        places.into_iter().try_for_each(|place| self.push(Some(place), &record))
+        places.into_iter().try_for_each(|place| self.push(Place::Object(place), &record))
     }
 
     /// Puts a sighting aside.
@@ -132,13 +150,14 @@ impl PutAside {
             source_id: &s.from.source_id,
             place: [s.from.offset, s.from.line, s.from.length],
         });
-        self.push(Some(place), &record)
+        self.push(Place::Object(place), &record)
     }
 
-    fn push(&mut self, place: Option<usize>, record: &Record<'_>) -> io::Result<()> {
+    fn push(&mut self, place: Place, record: &Record<'_>) -> io::Result<()> {
         let bytes = match place {
-            Some(place) => self.places.get_mut(place),
-            None => Some(&mut self.many),
+            Place::Object(place) => self.places.get_mut(place),
+            Place::Many => Some(&mut self.many),
+            Place::Core => Some(&mut self.core),
         };
         let Some(bytes) = bytes else { return Ok(()) };
         let begin = bytes.buffer.len();
@@ -160,6 +179,8 @@ impl PutAside {
         bytes.written.push((self.end, bytes.buffer.len()));
         self.end += bytes.buffer.len() as u64;
         bytes.buffer.clear();
+        // One large record must not keep its room in every place.
+        bytes.buffer.shrink_to(BUFFER);
         Ok(())
     }
 
@@ -177,7 +198,7 @@ impl PutAside {
             }
             held = held.saturating_add(bytes.len());
         }
-        Shares { file: Mutex::new(self.file), places: self.places, many: self.many, ranges }
+        Shares { file: Mutex::new(self.file), places: self.places, many: self.many, core: self.core, ranges }
     }
 }
 
@@ -186,6 +207,7 @@ pub struct Shares {
     file: Mutex<Option<File>>,
     places: Vec<Bytes>,
     many: Bytes,
+    core: Bytes,
     ranges: Vec<Range<usize>>,
 }
 
@@ -226,12 +248,26 @@ impl Shares {
         let places = self.ranges.get(number).cloned().unwrap_or_default();
         let mut share = Share { places: places.clone(), ..Share::default() };
         for bytes in self.places.get(places).unwrap_or_default().iter().chain([&self.many]) {
-            for (begin, length) in &bytes.written {
-                decode(&self.stretch(*begin, *length)?, &mut share)?;
-            }
-            decode(&bytes.buffer, &mut share)?;
+            self.read(bytes, &mut share)?;
         }
         Ok(share)
+    }
+
+    /// The changes of the core.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn core(&self) -> io::Result<Vec<Change>> {
+        let mut share = Share::default();
+        self.read(&self.core, &mut share)?;
+        Ok(share.changes)
+    }
+
+    fn read(&self, bytes: &Bytes, share: &mut Share) -> io::Result<()> {
+        for (begin, length) in &bytes.written {
+            decode(&self.stretch(*begin, *length)?, share)?;
+        }
+        decode(&bytes.buffer, share)
     }
 
     fn stretch(&self, begin: u64, length: usize) -> io::Result<Vec<u8>> {

@@ -7,25 +7,27 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::history_rows::version_rows;
-use super::put_aside::{PutAside, Shares};
+use super::put_aside::Shares;
 use super::{ImportError, aws_auth};
 use crate::case::parquet_file::PartWriter;
 use crate::history::evidence::Evidence;
-use crate::history::version::{History, ObjectVersion};
+use crate::history::rbac::timeline;
+use crate::history::state::RbacTimeline;
+use crate::history::version::ObjectVersion;
 use crate::history::{Beyond, Stage};
 use crate::model::finding::Finding;
 use crate::model::resource::Catalogue;
 use crate::tables::object_versions;
 
 /// Bytes of evidence in a share: rebuilt, they take some times as many.
-const SHARE: usize = 8 << 20;
+pub const SHARE: usize = 8 << 20;
 /// Rows that are written at a time.
 const AT_ONCE: usize = 8192;
 
 /// What was rebuilt.
 pub struct Rebuilt {
-    /// History of RBAC objects and namespaces.
-    pub core: History,
+    /// RBAC through time.
+    pub timeline: RbacTimeline,
     /// Versions of the config map that maps identities.
     pub mappings: Vec<ObjectVersion>,
     /// Findings about all objects.
@@ -40,26 +42,26 @@ pub struct Rebuilt {
 pub fn rebuild(
     core: Evidence,
     beyond: Beyond,
-    aside: PutAside,
+    shares: &Shares,
     catalogue: &Catalogue,
     path: &Path,
 ) -> Result<Rebuilt, ImportError> {
     let kind_of = |group: &str, resource: &str| catalogue.kind_of(group, resource).map(Into::into);
-    let (stage, history) = Stage::set(&core, beyond, &kind_of);
-    drop(core);
-    let shares = aside.shares(SHARE);
-    let mut findings = history.findings.clone();
-    let mut mappings = Vec::new();
+    let (stage, history) = Stage::set(core, beyond, &kind_of);
     let mut writer = PartWriter::create(path, object_versions::TABLE.schema())?;
-    write(&mut writer, &history.versions)?;
+    let (written, timeline) = rayon::join(|| write(&mut writer, &history.versions), || timeline(&history));
+    written?;
     // Questions about RBAC read no row group of other objects.
     writer.flush()?;
+    let mut findings = history.findings;
+    drop(history.versions);
+    let mut mappings = Vec::new();
     let mut ready: Vec<Vec<ObjectVersion>> = Vec::new();
     let at_once = rayon::current_num_threads().max(1);
     for first in (0..shares.len()).step_by(at_once) {
         let numbers = first..shares.len().min(first.saturating_add(at_once));
         let next =
-            || numbers.into_par_iter().map(|number| share(&stage, &shares, number)).collect::<Result<Vec<_>, _>>();
+            || numbers.into_par_iter().map(|number| share(&stage, shares, number)).collect::<Result<Vec<_>, _>>();
         let (next, written) = rayon::join(next, || ready.iter().try_for_each(|v| write(&mut writer, v)));
         written?;
         ready.clear();
@@ -71,7 +73,7 @@ pub fn rebuild(
     }
     ready.iter().try_for_each(|v| write(&mut writer, v))?;
     writer.close()?;
-    Ok(Rebuilt { core: history, mappings, findings })
+    Ok(Rebuilt { timeline, mappings, findings })
 }
 
 type Versions = (Vec<ObjectVersion>, Vec<Finding>);
