@@ -129,6 +129,7 @@ fn import_path(path: &Path, case_dir: &Path, accept_damaged: bool) -> Result<Imp
         cluster: Some("c".to_owned()),
         observed_at: None,
         limits: Limits::default(),
+        room: kubesleuth::import::Room::default(),
         accept_damaged,
         now: at,
     };

@@ -8,7 +8,7 @@ use super::{Settings, YES, size};
 use crate::bundle::custody::{Imported, record_import};
 use crate::formats::limits::Limits;
 use crate::import::discover::discover;
-use crate::import::{ImportOptions, Summary, import};
+use crate::import::{ImportOptions, Room, Summary, import, room};
 use crate::model::finding::Finding;
 use crate::model::time::Timestamp;
 use crate::render::escape::terminal;
@@ -31,9 +31,13 @@ pub struct Args {
     /// Bytes that may be unpacked for each byte read, once a file has given 64 MiB
     #[arg(long, value_name = "N", default_value_t = Limits::default().ratio)]
     max_ratio: u64,
-    /// The longest line that is read; a longer one is a reject
-    #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = size::parse)]
-    max_line: u64,
+    /// The longest line that is read; a longer one is a reject. Default: an eighth of the memory
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    max_line: Option<u64>,
+    /// The memory to take, whatever the size of the logs; at least 64MB. What does not fit goes to files beside the case.
+    /// Snapshots, and files that are one JSON document, come on top
+    #[arg(long, value_name = "SIZE", default_value = "512MB", value_parser = memory)]
+    memory: u64,
     /// Threads to use; default: all cores. The tables are the same for any number
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -45,6 +49,7 @@ impl Args {
         if let Some(threads) = self.threads {
             rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
         }
+        let room = Room::of(self.memory);
         let options = ImportOptions {
             case_dir: settings.case_dir.clone(),
             paths: self.paths,
@@ -53,9 +58,10 @@ impl Args {
             limits: Limits {
                 total: self.max_decompressed,
                 ratio: self.max_ratio,
-                line: usize::try_from(self.max_line).unwrap_or(usize::MAX),
+                line: self.max_line.map_or(room.line, |line| usize::try_from(line).unwrap_or(usize::MAX)),
                 ..Limits::default()
             },
+            room,
             accept_damaged: self.accept_damaged,
             now: super::collect::now(),
         };
@@ -71,6 +77,15 @@ impl Args {
         }
         Ok(YES)
     }
+}
+
+/// A size that an import can do with.
+fn memory(text: &str) -> Result<u64, String> {
+    let size = size::parse(text)?;
+    if size < room::LEAST {
+        return Err(format!("`{text}` is too little: expected at least 64MB"));
+    }
+    Ok(size)
 }
 
 /// Records the import in the custody logs: one entry for each bundle, one for all plain files.

@@ -111,6 +111,36 @@ impl<'b> ChangeRow<'b> {
         })
     }
 
+    /// A change that is known already, as a row.
+    pub fn of_change(change: &'b Change) -> Self {
+        let text = |text: &'b str| Cow::Borrowed(text);
+        Self {
+            audit_id: &change.audit_id,
+            verb: text(&change.verb),
+            level: change.level.as_deref(),
+            stage: change.stage.as_deref(),
+            code: change.code,
+            group: text(&change.group),
+            resource: text(&change.resource),
+            subresource: text(&change.subresource),
+            namespace: text(&change.namespace),
+            name: text(&change.name),
+            uid: change.uid.as_deref(),
+            request_uri: &change.request_uri,
+            actor: &change.actor,
+            user_agent: &change.user_agent,
+            received: change.received.map(Timestamp::as_micros),
+            staged: change.staged.as_micros(),
+            request_body: change.request_body.as_deref(),
+            response_body: change.response_body.as_deref(),
+            truncated: change.truncated,
+            source_id: &change.from.source_id,
+            offset: change.from.offset,
+            line: change.from.line,
+            length: change.from.length,
+        }
+    }
+
     /// When its stage was reached.
     pub fn staged(&self) -> Timestamp {
         Timestamp::from_micros(self.staged)

@@ -22,8 +22,6 @@ use crate::tables::events;
 
 /// Rows of a chunk.
 const CHUNK_ROWS: usize = 262_144;
-/// Bytes of evidence in a chunk.
-const CHUNK_BYTES: usize = 96 << 20;
 /// What a row takes besides its texts: views and numbers of all columns.
 const ROW_BYTES: usize = 1024;
 /// The partition of events without any time, as Hive names a missing value.
@@ -37,6 +35,8 @@ pub struct Chunks<'c> {
     staging: &'c mut Staging,
     cluster: &'c str,
     import: u32,
+    /// Bytes of evidence in a chunk.
+    size: usize,
     next: u32,
     batches: Vec<RecordBatch>,
     filed: Vec<(Option<Timestamp>, At)>,
@@ -49,11 +49,11 @@ pub struct Chunks<'c> {
 }
 
 impl<'c> Chunks<'c> {
-    /// No rows yet.
-    pub fn new(staging: &'c mut Staging, cluster: &'c str, import: u32) -> Self {
+    /// No rows yet; a chunk is closed once it holds `size` bytes.
+    pub fn new(staging: &'c mut Staging, cluster: &'c str, import: u32, size: usize) -> Self {
         let (batches, filed, parts) = Default::default();
         let notes = Some(Notes::new(staging.dir()));
-        Self { staging, cluster, import, next: 0, batches, filed, bytes: 0, parts, notes, writing: None }
+        Self { staging, cluster, import, size, next: 0, batches, filed, bytes: 0, parts, notes, writing: None }
     }
 
     /// Adds the rows of `batch` that `keep` marks; `filed` gives the time of each row, `held` the bytes that
@@ -77,7 +77,7 @@ impl<'c> Chunks<'c> {
         }
         self.bytes = self.bytes.saturating_add(held).saturating_add(batch.num_rows().saturating_mul(ROW_BYTES));
         self.batches.push(batch);
-        if self.filed.len() >= CHUNK_ROWS || self.bytes >= CHUNK_BYTES { self.flush() } else { Ok(()) }
+        if self.filed.len() >= CHUNK_ROWS || self.bytes >= self.size { self.flush() } else { Ok(()) }
     }
 
     /// Writes what is left; gives all parts, as paths inside the case, and what was noted of their rows.

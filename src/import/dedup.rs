@@ -19,9 +19,6 @@ use xxhash_rust::xxh3::xxh3_64_with_secret;
 use super::spill::Spill;
 use crate::model::audit::AuditEvent;
 
-/// Events remembered at once: about 60 MB.
-const REMEMBERED: usize = 1_800_000;
-
 /// What tells copies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key {
@@ -121,12 +118,7 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// No events yet. Files with what cannot be remembered are made in `dir`, nameless.
-    pub fn new(dir: &Path) -> Self {
-        Self::with_limit(dir, REMEMBERED)
-    }
-
-    /// As [`Seen::new`], remembering at most `limit` events.
+    /// No events yet. At most `limit` are remembered; files with what cannot be are made in `dir`, nameless.
     pub fn with_limit(dir: &Path, limit: usize) -> Self {
         let (kept, others) = Default::default();
         Self { limit, kept, others, further: 0, spill: Spill::new(dir) }
@@ -220,7 +212,7 @@ mod tests {
     #[test]
     fn one_identity_may_hold_many_contents() {
         let dir = tempfile::tempdir().unwrap();
-        let mut seen = Seen::new(dir.path());
+        let mut seen = Seen::with_limit(dir.path(), 1000);
         let mut judge = |content, source| seen.judge(Key { identity: 7, content }, source).unwrap();
         assert_eq!(judge(1, 0), Verdict::Keep);
         assert_eq!(judge(2, 1), Verdict::Keep);
@@ -233,7 +225,7 @@ mod tests {
     #[test]
     fn rows_of_earlier_imports_are_compared_not_dropped() {
         let dir = tempfile::tempdir().unwrap();
-        let mut seen = Seen::new(dir.path());
+        let mut seen = Seen::with_limit(dir.path(), 1000);
         seen.earlier(7).unwrap();
         assert_eq!(seen.judge(Key { identity: 7, content: 0 }, 0).unwrap(), Verdict::Keep);
         assert_eq!(seen.shared().unwrap(), [7]);

@@ -10,7 +10,7 @@ use polars::prelude::LazyFrame;
 use super::evidence::{judge_listings, listings, take_sightings};
 use super::history_rows::{binding_subject_rows, known_set_rows, role_rule_rows, write_grants};
 use super::notes::{Memberships, Notes};
-use super::rebuild::{Rebuilt, SHARE, rebuild};
+use super::rebuild::{Rebuilt, rebuild};
 use super::source_rows::SourceRow;
 use super::{ImportError, coverage};
 use crate::case::commit::Staging;
@@ -36,6 +36,8 @@ pub struct Tables {
     pub sightings: Vec<LazyFrame>,
     /// `listings`.
     pub listings: LazyFrame,
+    /// Bytes of evidence whose history is rebuilt at one time.
+    pub share: usize,
 }
 
 /// Writes all tables that follow from the evidence, and returns every finding.
@@ -56,7 +58,7 @@ pub fn materialise(
     let logged = std::mem::take(&mut notes.log).finish(sources);
     let named_elsewhere = notes.named();
     let memberships = membership_rows(notes.memberships)?;
-    let shares = notes.aside.shares(SHARE);
+    let shares = notes.aside.shares(tables.share);
     let mut core = Evidence {
         sightings: seen.core,
         listings: listings.clone(),

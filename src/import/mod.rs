@@ -28,6 +28,7 @@ pub mod put_aside;
 pub mod read_source;
 pub mod rebuild;
 pub mod resolve_copies;
+pub mod room;
 pub mod same_bytes;
 mod settle;
 pub mod source_rows;
@@ -38,4 +39,5 @@ pub mod ticks;
 
 pub use error::ImportError;
 pub use pipeline::{ImportOptions, import};
+pub use room::Room;
 pub use summary::Summary;

@@ -17,6 +17,7 @@ use super::notes::Notes;
 use super::parse::Parsed;
 use super::read_source::{Consumer, FileFacts, read_source, sha256_of, sha256_of_bytes};
 use super::resolve_copies;
+use super::room::Room;
 use super::same_bytes::{self, HELD, Place};
 use super::source_rows::SourceRow;
 use super::staged::{SnapshotRows, Staged};
@@ -48,6 +49,8 @@ pub struct ImportOptions {
     pub observed_at: Option<Timestamp>,
     /// What evidence may unpack to.
     pub limits: Limits,
+    /// How much memory may be taken.
+    pub room: Room,
     /// Import bundles that are not whole.
     pub accept_damaged: bool,
     /// The time now, for the import log.
@@ -74,12 +77,13 @@ pub fn import(options: &ImportOptions, progress: &dyn Progress) -> Result<Summar
     let mut staging = Staging::begin(&options.case_dir)?;
     let existing = open()?;
     let cluster = choose_cluster(options, &found, existing.as_ref())?;
-    let mut run = Run::new(existing.as_ref(), &cluster, staging.dir())?;
+    let mut run = Run::new(existing.as_ref(), &cluster, staging.dir(), options.room)?;
     let import_number = existing.as_ref().map_or(0, |c| c.manifest().imports.len()) + 1;
-    let mut chunks = Chunks::new(&mut staging, &cluster, u32::try_from(import_number).unwrap_or(u32::MAX));
+    let mut chunks =
+        Chunks::new(&mut staging, &cluster, u32::try_from(import_number).unwrap_or(u32::MAX), options.room.chunk);
     progress.begin("import", Some(found.inputs.iter().map(|i| i.size).sum()));
     for input in &found.inputs {
-        run.read(input, options.limits, &mut chunks, progress)?;
+        run.read(input, options, &mut chunks, progress)?;
     }
     progress.finish();
     let (parts, notes) = chunks.finish()?;
@@ -118,7 +122,7 @@ fn finish(
             ],
         )?);
     }
-    let shared = std::mem::replace(&mut run.seen, Seen::new(staged.staging.dir())).shared();
+    let shared = std::mem::replace(&mut run.seen, Seen::with_limit(staged.staging.dir(), 1)).shared();
     let shared = shared.map_err(ImportError::aside)?;
     let mut unread = staged.earlier_event_files()?;
     if !shared.is_empty() {
@@ -134,7 +138,7 @@ fn finish(
     staged.append_rejects(&run.rejects)?;
     staged.append_identities(run.logged.rows(&run.sources)?)?;
     staged.write_sources(&run.sources)?;
-    let tables = Tables { notes, sightings, listings };
+    let tables = Tables { notes, sightings, listings, share: options.room.share };
     let catalogue = staged.catalogue(discovery)?;
     let cluster = staged.cluster.to_owned();
     let findings = materialise(staged.staging, &cluster, tables, &catalogue, &run.sources, findings)?;
@@ -259,10 +263,10 @@ impl Consumer for Reading<'_, '_> {
 }
 
 impl Run {
-    fn new(existing: Option<&Case>, cluster: &str, room: &Path) -> Result<Self, ImportError> {
+    fn new(existing: Option<&Case>, cluster: &str, dir: &Path, room: Room) -> Result<Self, ImportError> {
         let (sources, others) =
             existing.map(|c| super::staged::read_sources(c, cluster)).transpose()?.unwrap_or_default();
-        let (keying, mut seen) = (Arc::new(Keying::new()), Seen::new(room));
+        let (keying, mut seen) = (Arc::new(Keying::new()), Seen::with_limit(dir, room.remembered));
         let logged = existing.map(|c| Logged::of_case(c, cluster, &sources)).transpose()?.unwrap_or_default();
         if let Some(case) = existing {
             super::staged::register_earlier(case, cluster, &keying, &mut seen)?;
@@ -293,7 +297,7 @@ impl Run {
     fn read(
         &mut self,
         input: &Input,
-        limits: Limits,
+        options: &ImportOptions,
         chunks: &mut Chunks<'_>,
         progress: &dyn Progress,
     ) -> Result<(), ImportError> {
@@ -303,7 +307,14 @@ impl Run {
             return Ok(());
         }
         let keying = Arc::clone(&self.keying);
-        read_source(input, limits, &keying, progress, &mut Reading { run: self, input, chunks, progress })
+        read_source(
+            input,
+            options.limits,
+            options.room,
+            &keying,
+            progress,
+            &mut Reading { run: self, input, chunks, progress },
+        )
     }
 
     /// A source begins: the file, or a member of the archive it is.

@@ -12,6 +12,7 @@ use super::ImportError;
 use super::dedup::Keying;
 use super::discover::Input;
 use super::parse::{self, Parsed};
+use super::room::Room;
 use super::same_bytes::Begun;
 use crate::formats::archive::{self, Visitor};
 use crate::formats::decode::{Content, Peeled, failure_code, peel};
@@ -72,13 +73,14 @@ pub trait Consumer {
 pub fn read_source(
     input: &Input,
     limits: Limits,
+    room: Room,
     keying: &Keying,
     progress: &dyn Progress,
     consumer: &mut dyn Consumer,
 ) -> Result<(), ImportError> {
     let unreadable = |source: io::Error| ImportError::Unreadable { path: input.path.clone(), source };
     let budget = Budget::new(limits);
-    let mut reading = Reading { budget: &budget, keying, consumer };
+    let mut reading = Reading { budget: &budget, group: room.group, keying, consumer };
     let mut hashing = Hashing::new(input.open().map_err(unreadable)?, Some(progress));
     let (number, mut facts) = reading.source(&input.path, &mut hashing, 0)?;
     let known = hashing.failure.is_some();
@@ -99,6 +101,8 @@ pub fn read_source(
 
 struct Reading<'a> {
     budget: &'a Budget,
+    /// Bytes that are parsed at one time, beyond the batch that reaches it.
+    group: usize,
     keying: &'a Keying,
     consumer: &'a mut dyn Consumer,
 }
@@ -143,14 +147,14 @@ impl Reading<'_> {
     }
 
     fn plain(&mut self, number: usize, id: &str, path: &str, peeled: Peeled<'_>) -> Result<Cut, ImportError> {
-        let (ctx, keying) = (Context::of_path(path), self.keying);
+        let (ctx, keying, bytes) = (Context::of_path(path), self.keying, self.group);
         let mut source = Source::open(peeled, path, self.budget);
         let group_size = rayon::current_num_threads() * 2;
-        let mut group = next_group(&mut source, group_size);
+        let mut group = next_group(&mut source, group_size, bytes);
         while !group.is_empty() {
             let parse = || group.par_iter().map(|batch| parse::parse(batch, id, &ctx, keying)).collect::<Vec<_>>();
             // Parse this group while the next one is read and hashed.
-            let (parsed, next) = rayon::join(parse, || next_group(&mut source, group_size));
+            let (parsed, next) = rayon::join(parse, || next_group(&mut source, group_size, bytes));
             for part in parsed {
                 self.consumer.take(number, part?)?;
             }
@@ -194,14 +198,11 @@ impl Reading<'_> {
     }
 }
 
-/// Bytes of batches that are parsed at one time, beyond the one that reaches it.
-const GROUP_BYTES: usize = 128 << 20;
-
-fn next_group(source: &mut Source<'_>, size: usize) -> Vec<Batch> {
+fn next_group(source: &mut Source<'_>, size: usize, most: usize) -> Vec<Batch> {
     let mut bytes = 0;
     let mut group = Vec::new();
     while group.len() < size
-        && bytes < GROUP_BYTES
+        && bytes < most
         && let Some(batch) = source.next_batch()
     {
         bytes += batch.size();

@@ -19,8 +19,6 @@ use crate::model::finding::Finding;
 use crate::model::resource::Catalogue;
 use crate::tables::object_versions;
 
-/// Bytes of evidence in a share: rebuilt, they take some times as many.
-pub const SHARE: usize = 8 << 20;
 /// Rows that are written at a time.
 const AT_ONCE: usize = 8192;
 
