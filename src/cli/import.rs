@@ -31,11 +31,11 @@ pub struct Args {
     /// Bytes that may be unpacked for each byte read, once a file has given 64 MiB
     #[arg(long, value_name = "N", default_value_t = Limits::default().ratio)]
     max_ratio: u64,
-    /// The longest line that is read; a longer one is a reject. Default: an eighth of the memory
-    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
-    max_line: Option<u64>,
+    /// The longest line that is read; a longer one is a reject
+    #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = size::parse)]
+    max_line: u64,
     /// The memory to take, whatever the size of the logs; at least 64MB. What does not fit goes to files beside the case.
-    /// Snapshots, and files that are one JSON document, come on top
+    /// Lines longer than an eighth of it, snapshots, and files that are one JSON document come on top
     #[arg(long, value_name = "SIZE", default_value = "512MB", value_parser = memory)]
     memory: u64,
     /// Threads to use; default: all cores. The tables are the same for any number
@@ -58,7 +58,7 @@ impl Args {
             limits: Limits {
                 total: self.max_decompressed,
                 ratio: self.max_ratio,
-                line: self.max_line.map_or(room.line, |line| usize::try_from(line).unwrap_or(usize::MAX)),
+                line: usize::try_from(self.max_line).unwrap_or(usize::MAX),
                 ..Limits::default()
             },
             room,
