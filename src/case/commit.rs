@@ -166,6 +166,31 @@ fn missing_parents(path: &Path) -> Vec<PathBuf> {
     above.take_while(|p| !p.exists()).map(Path::to_owned).collect()
 }
 
+/// Whether a change was cut off after its point of no return and is still to be completed.
+pub fn is_pending(case_dir: &Path) -> bool {
+    case_dir.join(PENDING).is_dir()
+}
+
+/// Keeps a case from being changed for as long as the file is held. Nothing is written: a case on a medium that cannot
+/// be written is held, too, and one without a lock file cannot be changed there.
+///
+/// # Errors
+/// When an import is changing it right now.
+pub fn hold(case_dir: &Path) -> Result<Option<File>, CaseError> {
+    let path = case_dir.join(LOCK);
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(CaseError::io(&path, e)),
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(Some(file)),
+        Err(fs::TryLockError::WouldBlock) => Err(CaseError::Locked(case_dir.display().to_string())),
+        // Some file systems have no locks; nobody can change a case there either.
+        Err(fs::TryLockError::Error(_)) => Ok(None),
+    }
+}
+
 /// Completes a change that was cut off after its point of no return.
 ///
 /// # Errors

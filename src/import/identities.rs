@@ -60,6 +60,11 @@ impl Logged {
         Ok(logged)
     }
 
+    /// With these records, of which no two are copies; each with the number of its source, in the order of sources.
+    pub fn of_records(rows: Vec<(usize, LoggedIdentity)>) -> Self {
+        Self { rows, ..Self::default() }
+    }
+
     /// Takes the records of a source and counts them there.
     pub fn take(&mut self, number: usize, records: Vec<LoggedIdentity>, sources: &mut [SourceRow]) {
         let mut copies = Vec::new();

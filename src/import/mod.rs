@@ -19,6 +19,7 @@ pub mod identities;
 pub mod inside;
 pub mod logged_identity;
 pub mod materialise;
+pub mod merge;
 pub mod parse;
 pub mod pipeline;
 pub mod read_source;
@@ -31,5 +32,6 @@ pub mod staged;
 pub mod summary;
 
 pub use error::ImportError;
+pub use merge::{MergeError, MergeOptions, MergeSummary, merge};
 pub use pipeline::{ImportOptions, import};
 pub use summary::Summary;

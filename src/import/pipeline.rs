@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use polars::prelude::LazyFrame;
+
 use super::chunks::Chunks;
 use super::completeness::{self, Read};
 use super::coverage::NOT_COLLECTED;
@@ -117,6 +119,7 @@ fn finish(
             ],
         )?);
     }
+    let mut manifest = staged.case.map_or_else(Manifest::new, |c| c.manifest().clone());
     let shared = std::mem::replace(&mut run.seen, Seen::new(staged.staging.dir())).shared();
     let shared = shared.map_err(ImportError::aside)?;
     if !shared.is_empty() {
@@ -127,12 +130,8 @@ fn finish(
         (staged.append_sightings(sightings)?, staged.append_listings(listings)?, staged.append_discovery(discovery)?);
     staged.append_rejects(&run.rejects)?;
     staged.append_identities(run.logged.rows(&run.sources)?)?;
-    staged.write_sources(&run.sources)?;
-    let tables = Tables { events: staged.events()?, event_parts: staged.event_parts()?, sightings, listings };
-    let catalogue = staged.catalogue(discovery)?;
     let cluster = staged.cluster.to_owned();
-    let findings = materialise(staged.staging, &cluster, tables, &catalogue, &run.sources, findings)?;
-    let mut manifest = staged.case.map_or_else(Manifest::new, |c| c.manifest().clone());
+    let findings = conclude(staged, Shown { sightings, listings, discovery }, &run.sources, findings)?;
     manifest.tool = Manifest::new().tool;
     manifest.imports.push(ImportRecord {
         number: u32::try_from(manifest.imports.len() + 1).unwrap_or(u32::MAX),
@@ -145,6 +144,30 @@ fn finish(
     let mut summary = run.summary(&cluster, true);
     summary.count_findings(&findings);
     Ok((summary, manifest.to_text()))
+}
+
+/// What snapshots of a cluster show, all of it.
+pub(super) struct Shown {
+    /// `object_sightings`.
+    pub(super) sightings: LazyFrame,
+    /// `listings`.
+    pub(super) listings: LazyFrame,
+    /// `api_resources`.
+    pub(super) discovery: LazyFrame,
+}
+
+/// The end of every import: writes `sources` and all tables that follow from the rows; gives every finding.
+pub(super) fn conclude(
+    mut staged: Staged<'_>,
+    shown: Shown,
+    sources: &[SourceRow],
+    findings: Vec<Finding>,
+) -> Result<Vec<Finding>, ImportError> {
+    staged.write_sources(sources)?;
+    let Shown { sightings, listings, discovery } = shown;
+    let tables = Tables { events: staged.events()?, event_parts: staged.event_parts()?, sightings, listings };
+    let catalogue = staged.catalogue(discovery)?;
+    materialise(staged.staging, staged.cluster, tables, &catalogue, sources, findings)
 }
 
 fn check_bundles(found: &Found, options: &ImportOptions, progress: &dyn Progress) -> Result<Vec<Finding>, ImportError> {

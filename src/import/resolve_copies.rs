@@ -57,6 +57,8 @@ const JSON: [&str; 5] = ["user_extra", "impersonated_user_extra", "request_objec
 
 /// Columns that make up an identity.
 const IDENTITY: [&str; 4] = ["component", "audit_id", "stage", "operation_part"];
+/// Identities whose rows are looked for at one time: an export that holds a whole log again shares them all.
+const IDENTITIES: usize = 1 << 20;
 /// Rows that are compared at one time, unless one identity has more.
 const AT_ONCE: usize = 4096;
 
@@ -75,23 +77,26 @@ pub fn resolve(
     sources: &mut [SourceRow],
 ) -> Result<Vec<Finding>, ImportError> {
     let files = staged.event_files()?;
-    let groups = find_groups(&files, keying, shared)?;
     let mut sources = Sources::new(sources);
     let mut dropped = BTreeSet::new();
     let mut findings = Vec::new();
-    let mut rest = groups.as_slice();
-    while !rest.is_empty() {
-        let mut rows = 0_usize;
-        let fits = |g: &&Vec<RowId>| {
-            rows = rows.saturating_add(g.len());
-            rows <= AT_ONCE
-        };
-        let (now, later) = rest.split_at(rest.iter().take_while(fits).count().max(1));
-        rest = later;
-        for rivals in read_groups(&files, now, keying)? {
-            findings.extend(settle(rivals, &mut dropped, &mut sources));
+    for shared in shared.chunks(IDENTITIES) {
+        let groups = find_groups(&files, keying, shared)?;
+        let mut rest = groups.as_slice();
+        while !rest.is_empty() {
+            let mut rows = 0_usize;
+            let fits = |g: &&Vec<RowId>| {
+                rows = rows.saturating_add(g.len());
+                rows <= AT_ONCE
+            };
+            let (now, later) = rest.split_at(rest.iter().take_while(fits).count().max(1));
+            rest = later;
+            for rivals in read_groups(&files, now, keying)? {
+                findings.extend(settle(rivals, &mut dropped, &mut sources));
+            }
         }
     }
+    sources.redirect();
     for (number, file) in files.iter().enumerate() {
         if dropped.range((number, 0)..(number + 1, 0)).next().is_some() {
             rewrite_without(staged, file, number, &dropped)?;

@@ -1,6 +1,6 @@
 //! Decides which of the rows of one identity are copies of others.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::agree::{Content, Relation, Side, compare, may_be_poorer};
 use super::resolve_copies::RowId;
@@ -31,12 +31,17 @@ pub(super) struct Rival {
 pub(super) struct Sources<'s> {
     rows: &'s mut [SourceRow],
     places: HashMap<String, usize>,
+    /// What each counted before: copies that were told by their bytes, while rows were still to be compared.
+    before: Vec<Vec<String>>,
+    /// For each source that rows were taken from: the sources that keep them.
+    moved: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl<'s> Sources<'s> {
     pub(super) fn new(rows: &'s mut [SourceRow]) -> Self {
         let places = rows.iter().enumerate().map(|(n, s)| (s.source_id.clone(), n)).collect();
-        Self { rows, places }
+        let before = rows.iter().map(|s| s.duplicate_of.clone()).collect();
+        Self { rows, places, before, moved: BTreeMap::new() }
     }
 
     /// What a row says, and what its source cannot say.
@@ -46,12 +51,61 @@ impl<'s> Sources<'s> {
         rival.content.as_ref().map(|content| Side { content, absent })
     }
 
-    fn drop_row(&mut self, cut: &Rival, kept: &Provenance, dropped: &mut BTreeSet<RowId>) {
-        if let Some(source) = self.places.get(&cut.place.source_id).and_then(|n| self.rows.get_mut(*n)) {
+    fn drop_row(&mut self, cut: &str, kept: &str) {
+        if let Some(source) = self.places.get(cut).and_then(|n| self.rows.get_mut(*n)) {
             source.rows = source.rows.saturating_sub(1);
-            source.duplicate(&kept.source_id);
+            source.duplicate(kept);
         }
-        dropped.insert(cut.row);
+        self.moved.entry(cut.to_owned()).or_default().insert(kept.to_owned());
+    }
+
+    /// Copies that were told by their bytes name the source that had the row then. Where the row went to another
+    /// source since, that one is named: in place of the first, when nothing is left of it.
+    pub(super) fn redirect(self) {
+        let empty: BTreeSet<&String> =
+            self.moved.keys().filter(|id| self.places.get(*id).and_then(|n| self.rows.get(*n)).is_some_and(|s| s.rows == 0)).collect();
+        let mut changed = Vec::new();
+        for (number, before) in self.before.iter().enumerate() {
+            let gone: BTreeSet<&String> = before.iter().filter(|id| empty.contains(id)).collect();
+            let to: BTreeSet<&String> = before.iter().filter_map(|id| self.moved.get(id)).flatten().collect();
+            if let (false, Some(source)) = (to.is_empty(), self.rows.get(number)) {
+                let stay = source.duplicate_of.iter().filter(|id| !gone.contains(id));
+                let all: BTreeSet<String> = stay.chain(to).cloned().collect();
+                changed.push((number, all));
+            }
+        }
+        for (number, all) in changed {
+            if let Some(source) = self.rows.get_mut(number) {
+                source.duplicate_of = all.into_iter().collect();
+            }
+        }
+    }
+}
+
+/// Rows that go, each with the row it went for, which may go in turn.
+#[derive(Default)]
+struct Cuts {
+    rows: HashMap<RowId, (Provenance, RowId)>,
+}
+
+impl Cuts {
+    fn cut(&mut self, rival: Rival, by: RowId) {
+        self.rows.insert(rival.row, (rival.place, by));
+    }
+
+    /// Counts them at the sources of the rows that are kept in the end.
+    fn count(self, kept: &[Rival], dropped: &mut BTreeSet<RowId>, sources: &mut Sources<'_>) {
+        let kept: HashMap<RowId, &str> = kept.iter().map(|k| (k.row, k.place.source_id.as_str())).collect();
+        for (row, (place, by)) in &self.rows {
+            let mut last = by;
+            while let Some((_, next)) = self.rows.get(last) {
+                last = next;
+            }
+            if let Some(source) = kept.get(last) {
+                sources.drop_row(&place.source_id, source);
+            }
+            dropped.insert(*row);
+        }
     }
 }
 
@@ -69,7 +123,10 @@ pub(super) fn settle(
     sources: &mut Sources<'_>,
 ) -> Option<Finding> {
     rivals.sort_by(|a, b| a.order().cmp(&b.order()));
-    let kept = without_poorer(without_equal(rivals, dropped, sources), dropped, sources);
+    let mut cuts = Cuts::default();
+    let distinct = without_equal(rivals, &mut cuts);
+    let kept = without_poorer(distinct, &mut cuts, sources);
+    cuts.count(&kept, dropped, sources);
     let first = kept.first()?;
     if kept.len() < 2 {
         return None;
@@ -88,13 +145,13 @@ pub(super) fn settle(
 }
 
 /// Of rows that say the very same, the first.
-fn without_equal(rivals: Vec<Rival>, dropped: &mut BTreeSet<RowId>, sources: &mut Sources<'_>) -> Vec<Rival> {
+fn without_equal(rivals: Vec<Rival>, cuts: &mut Cuts) -> Vec<Rival> {
     let mut first: HashMap<u64, usize> = HashMap::new();
     let mut kept: Vec<Rival> = Vec::new();
     for rival in rivals {
         let twin = first.get(&rival.digest).and_then(|n| kept.get(*n)).filter(|k| k.content == rival.content);
-        match twin {
-            Some(twin) => sources.drop_row(&rival, &twin.place, dropped),
+        match twin.map(|twin| twin.row) {
+            Some(twin) => cuts.cut(rival, twin),
             None => {
                 first.entry(rival.digest).or_insert(kept.len());
                 kept.push(rival);
@@ -105,7 +162,7 @@ fn without_equal(rivals: Vec<Rival>, dropped: &mut BTreeSet<RowId>, sources: &mu
 }
 
 /// Of rows that agree in all that both can say, the fullest.
-fn without_poorer(rivals: Vec<Rival>, dropped: &mut BTreeSet<RowId>, sources: &mut Sources<'_>) -> Vec<Rival> {
+fn without_poorer(rivals: Vec<Rival>, cuts: &mut Cuts, sources: &Sources<'_>) -> Vec<Rival> {
     let mut left = COMPARISONS;
     let mut kept: Vec<Rival> = Vec::new();
     // Two that lack nothing and are not equal are two events: only those that may lack something are compared.
@@ -125,12 +182,12 @@ fn without_poorer(rivals: Vec<Rival>, dropped: &mut BTreeSet<RowId>, sources: &m
                 kept.push(rival);
             }
             Some((n, k, Relation::FirstIsPoorer)) => {
-                let cut = std::mem::replace(k, rival);
-                sources.drop_row(&cut, &k.place, dropped);
+                let by = rival.row;
+                cuts.cut(std::mem::replace(k, rival), by);
                 poor.retain(|p| *p != n);
                 poor.extend(may_lack.then_some(n));
             }
-            Some((_, k, _)) => sources.drop_row(&rival, &k.place, dropped),
+            Some((_, k, _)) => cuts.cut(rival, k.row),
         }
     }
     kept
