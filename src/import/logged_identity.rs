@@ -62,6 +62,12 @@ impl LineKey {
         parts.extend(texts.map(|t| t.map(str::to_owned)));
         Self(parts)
     }
+
+    /// As one text.
+    pub fn text(&self) -> String {
+        // Texts and nulls: serialising them cannot fail.
+        serde_json::to_string(&self.0).unwrap_or_default()
+    }
 }
 
 impl LoggedIdentity {

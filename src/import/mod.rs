@@ -10,6 +10,7 @@ pub mod aws_auth;
 pub mod changes;
 pub mod chunks;
 pub mod completeness;
+pub mod copies;
 pub mod coverage;
 pub mod dedup;
 pub mod discover;

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow::array::{Array as _, AsArray as _, RecordBatch};
 use polars::prelude::LazyFrame;
 
 use super::chunks::Chunks;
 use super::completeness::{self, Read};
+use super::copies::{self, Copies, Moved, What};
 use super::coverage::NOT_COLLECTED;
 use super::dedup::{Keying, Seen, Verdict};
 use super::discover::{Found, Input, ObservedBasis, discover};
@@ -18,13 +20,13 @@ use super::inside::SNAPSHOT_FILE;
 use super::materialise::{self, materialise};
 use super::parse::Parsed;
 use super::read_source::{Consumer, FileFacts, read_source, sha256_of, sha256_of_bytes};
-use super::resolve_copies;
+use super::resolve_copies::{self, Resolved};
 use super::same_bytes::{self, HELD, Place};
 use super::source_rows::SourceRow;
 use super::staged::{SnapshotRows, Staged};
 use super::summary::Summary;
 use crate::bundle;
-use crate::case::Case;
+use crate::case::{Case, CaseError};
 use crate::case::commit::Staging;
 use crate::case::manifest::{ImportRecord, Manifest};
 use crate::formats::completeness::SourceFacts;
@@ -122,9 +124,13 @@ fn finish(
     let mut manifest = staged.case.map_or_else(Manifest::new, |c| c.manifest().clone());
     let shared = std::mem::replace(&mut run.seen, Seen::new(staged.staging.dir())).shared();
     let shared = shared.map_err(ImportError::aside)?;
+    let mut settled = Copies::new(staged.staging.dir(), "copies-settled");
+    let mut resolved = Resolved::default();
     if !shared.is_empty() {
-        findings.extend(resolve_copies::resolve(&mut staged, &run.keying, &shared, &mut run.sources)?);
+        resolved = resolve_copies::resolve(&mut staged, &run.keying, &shared, &mut run.sources, &mut settled)?;
+        findings.append(&mut resolved.findings);
     }
+    run.conclude_copies(&mut staged, settled, &resolved.moved)?;
     let SnapshotRows { sightings, listings, discovery } = run.snapshot_rows()?;
     let (sightings, listings, discovery) =
         (staged.append_sightings(sightings)?, staged.append_listings(listings)?, staged.append_discovery(discovery)?);
@@ -242,6 +248,8 @@ struct Run {
     known_elsewhere: Vec<(Option<String>, String)>,
     /// Records of aws-iam-authenticator.
     logged: Logged,
+    /// What was left out while sources were read.
+    copies: Copies,
 }
 
 /// One file being read: what is found goes to the run.
@@ -269,9 +277,9 @@ impl Consumer for Reading<'_, '_> {
         self.run.refused(number, member, why);
     }
 
-    fn end(&mut self, number: usize, facts: &FileFacts) {
+    fn end(&mut self, number: usize, facts: &FileFacts) -> Result<(), ImportError> {
         self.run.describe(number, self.input, facts);
-        self.run.count_as_copy(number, self.input);
+        self.run.count_as_copy(number, self.input)
     }
 }
 
@@ -299,6 +307,7 @@ impl Run {
             listed: Vec::new(),
             known_elsewhere: Vec::new(),
             logged,
+            copies: Copies::new(room, "copies-early"),
         })
     }
 
@@ -380,20 +389,23 @@ impl Run {
 
     /// A member too large to be held was read before its digest was known. When the case has its bytes,
     /// what it shows counts as copies.
-    fn count_as_copy(&mut self, number: usize, input: &Input) {
-        let Some(source) = self.sources.get(number).filter(|s| s.path != input.path && s.size >= HELD) else { return };
+    fn count_as_copy(&mut self, number: usize, input: &Input) -> Result<(), ImportError> {
+        let Some(source) = self.sources.get(number).filter(|s| s.path != input.path && s.size >= HELD) else {
+            return Ok(());
+        };
         let place = Place { path: &source.path, size: source.size, observed: input.observed_at(&source.path) };
         let before = self.sources.get(..number).unwrap_or_default();
         let Some(twin) = same_bytes::twin(before, place, || Ok(source.sha256.clone())).ok().flatten().cloned() else {
-            return;
+            return Ok(());
         };
         let own = |(n, _): &(usize, Parsed)| *n == number;
         let shown: usize = self.snapshots.iter().filter(|s| own(s)).map(|(_, p)| p.shown()).sum();
         self.snapshots.retain(|s| !own(s));
         self.findings.push(same_bytes::finding(&source.path.clone(), &twin));
-        let Some(source) = self.sources.get_mut(number) else { return };
+        let Some(source) = self.sources.get_mut(number) else { return Ok(()) };
         source.rows = source.rows.saturating_sub(shown as u64);
         (0..shown).for_each(|_| source.duplicate(&twin.source_id));
+        (0..shown).try_for_each(|_| self.copies.push(&source.source_id, &twin.source_id, What::Shown))
     }
 
     fn was_known(&mut self, input: &Input, path: &str, twin: &SourceRow) -> bool {
@@ -420,15 +432,14 @@ impl Run {
         let index = u32::try_from(number).unwrap_or(u32::MAX);
         let mut keep = vec![true; parsed.filed.len()];
         let mut copies = Vec::new();
-        for (key, keep) in parsed.keys.iter().zip(&mut keep) {
+        for (row, (key, keep)) in parsed.keys.iter().zip(&mut keep).enumerate() {
             let Some(key) = key else { continue };
             if let Verdict::Copy { of } = self.seen.judge(*key, index).map_err(ImportError::aside)? {
                 *keep = false;
-                copies.push(of);
+                copies.push((row, of));
             }
         }
-        let ids: Vec<String> =
-            copies.iter().filter_map(|of| Some(self.sources.get(*of as usize)?.source_id.clone())).collect();
+        let ids = self.write_copies(number, &copies, parsed.events.as_ref())?;
         if let Some(batch) = parsed.events.take() {
             let rows = keep.iter().filter(|keep| **keep).count() as u64;
             self.count_events(number, rows);
@@ -451,10 +462,49 @@ impl Run {
         }
         let id = source.source_id.clone();
         self.rejects.extend(parsed.rejects.drain(..).map(|r| (id.clone(), r)));
-        self.logged.take(number, std::mem::take(&mut parsed.identities), &mut self.sources);
+        let identities = std::mem::take(&mut parsed.identities);
+        self.logged.take(number, identities, &mut self.sources, &mut self.copies)?;
         if !(parsed.objects.is_empty() && parsed.lists.is_empty() && parsed.discovery.is_empty()) {
             parsed.keys.clear();
             self.snapshots.push((number, parsed));
+        }
+        Ok(())
+    }
+
+    /// Writes down copies, each with its row in the batch and the number of the source that has it; gives the ids of
+    /// these sources.
+    fn write_copies(
+        &mut self,
+        number: usize,
+        copies: &[(usize, u32)],
+        batch: Option<&RecordBatch>,
+    ) -> Result<Vec<String>, ImportError> {
+        let id = |n: usize| self.sources.get(n).map(|s| s.source_id.as_str()).unwrap_or_default();
+        let columns = resolve_copies::IDENTITY
+            .map(|name| batch.and_then(|b| b.column_by_name(name)).and_then(|c| c.as_string_view_opt()));
+        for (row, of) in copies {
+            let words = columns.map(|c| c.filter(|c| c.is_valid(*row)).map(|c| c.value(*row)));
+            self.copies.push(id(number), id(*of as usize), What::Event(words))?;
+        }
+        Ok(copies.iter().map(|(_, of)| id(*of as usize).to_owned()).collect())
+    }
+
+    /// Tells which sources hold what was left out, now that all rows are compared.
+    fn conclude_copies(&mut self, staged: &mut Staged<'_>, settled: Copies, moved: &Moved) -> Result<(), ImportError> {
+        let early = std::mem::replace(&mut self.copies, Copies::new(staged.staging.dir(), "copies-early")).close()?;
+        let settled = settled.close()?;
+        let before = staged.case.map(|c| c.files(&crate::tables::copies::TABLE, Some(staged.cluster)));
+        let before = before.transpose()?.unwrap_or_default();
+        let names = copies::own_names(&self.sources);
+        let feed = |(file, early): (PathBuf, bool)| copies::Feed { file, names: &names, early };
+        let files = before.into_iter().chain(early.clone()).map(|f| (f, true));
+        let feeds: Vec<copies::Feed<'_>> =
+            files.chain(settled.clone().map(|f| (f, false))).map(feed).collect();
+        let known = copies::Known { keying: &self.keying, moved, lines: Default::default() };
+        copies::conclude(staged, &feeds, &known, &mut self.sources)?;
+        // The folder they lie in becomes part of the case.
+        for file in early.iter().chain(&settled) {
+            std::fs::remove_file(file).map_err(|e| CaseError::io(file, e))?;
         }
         Ok(())
     }
@@ -495,6 +545,11 @@ impl Run {
             _ => "unrecognised".to_owned(),
         };
         source.format = format;
+        if snapshot_info && !objects && source.format == "snapshot-info" {
+            // What lies beside it may come in another part of a merge.
+            source.observed = observed.map(|o| o.0);
+            source.observed_basis = observed.map(|o| o.1.as_str().to_owned());
+        }
         if objects {
             source.observed = observed.map(|o| o.0);
             source.observed_basis = observed.map(|o| o.1.as_str().to_owned());

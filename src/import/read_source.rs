@@ -62,7 +62,10 @@ pub trait Consumer {
     fn refused(&mut self, number: usize, member: &str, why: &str);
 
     /// A source ends.
-    fn end(&mut self, number: usize, facts: &FileFacts);
+    ///
+    /// # Errors
+    /// Ends the import.
+    fn end(&mut self, number: usize, facts: &FileFacts) -> Result<(), ImportError>;
 }
 
 /// Reads `input`.
@@ -93,8 +96,7 @@ pub fn read_source(
         }
         Err(e) => return Err(unreadable(e)),
     };
-    reading.consumer.end(number, &facts);
-    Ok(())
+    reading.consumer.end(number, &facts)
 }
 
 struct Reading<'a> {
@@ -242,8 +244,7 @@ impl Visitor for Walk<'_, '_> {
                 }
             }
         }
-        self.reading.consumer.end(number, &facts);
-        Ok(())
+        self.reading.consumer.end(number, &facts)
     }
 
     fn refused(&mut self, path: &str, why: &str) {

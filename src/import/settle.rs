@@ -1,8 +1,10 @@
 //! Decides which of the rows of one identity are copies of others.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
+use super::ImportError;
 use super::agree::{Content, Relation, Side, compare, may_be_poorer};
+use super::copies::{Copies, Moved, What};
 use super::resolve_copies::RowId;
 use super::source_rows::SourceRow;
 use crate::model::finding::{Finding, Severity};
@@ -20,7 +22,9 @@ pub(super) struct Rival {
     pub(super) place: Provenance,
     pub(super) row: RowId,
     pub(super) at: Option<Timestamp>,
-    pub(super) audit_id: String,
+    pub(super) identity: u64,
+    /// Component, audit ID, stage, part of the operation.
+    pub(super) words: [Option<String>; 4],
     /// Digest of the content.
     pub(super) digest: u64,
     /// `None` where the identity has too many rows to hold them all.
@@ -31,17 +35,16 @@ pub(super) struct Rival {
 pub(super) struct Sources<'s> {
     rows: &'s mut [SourceRow],
     places: HashMap<String, usize>,
-    /// What each counted before: copies that were told by their bytes, while rows were still to be compared.
-    before: Vec<Vec<String>>,
-    /// For each source that rows were taken from: the sources that keep them.
-    moved: BTreeMap<String, BTreeSet<String>>,
+    /// Rows that went from one source to another.
+    pub(super) moved: Moved,
+    /// Writes down what is dropped.
+    copies: &'s mut Copies,
 }
 
 impl<'s> Sources<'s> {
-    pub(super) fn new(rows: &'s mut [SourceRow]) -> Self {
+    pub(super) fn new(rows: &'s mut [SourceRow], copies: &'s mut Copies) -> Self {
         let places = rows.iter().enumerate().map(|(n, s)| (s.source_id.clone(), n)).collect();
-        let before = rows.iter().map(|s| s.duplicate_of.clone()).collect();
-        Self { rows, places, before, moved: BTreeMap::new() }
+        Self { rows, places, moved: Moved::default(), copies }
     }
 
     /// What a row says, and what its source cannot say.
@@ -51,61 +54,53 @@ impl<'s> Sources<'s> {
         rival.content.as_ref().map(|content| Side { content, absent })
     }
 
-    fn drop_row(&mut self, cut: &str, kept: &str) {
-        if let Some(source) = self.places.get(cut).and_then(|n| self.rows.get_mut(*n)) {
+    /// Counts a row that goes; `whole`: nothing under its identity is left of its source.
+    fn drop_row(&mut self, cut: &Rival, kept: &str, whole: bool) -> Result<(), ImportError> {
+        let own = cut.place.source_id.as_str();
+        if let Some(source) = self.places.get(own).and_then(|n| self.rows.get_mut(*n)) {
             source.rows = source.rows.saturating_sub(1);
             source.duplicate(kept);
         }
-        self.moved.entry(cut.to_owned()).or_default().insert(kept.to_owned());
-    }
-
-    /// Copies that were told by their bytes name the source that had the row then. Where the row went to another
-    /// source since, that one is named: in place of the first, when nothing is left of it.
-    pub(super) fn redirect(self) {
-        let empty: BTreeSet<&String> =
-            self.moved.keys().filter(|id| self.places.get(*id).and_then(|n| self.rows.get(*n)).is_some_and(|s| s.rows == 0)).collect();
-        let mut changed = Vec::new();
-        for (number, before) in self.before.iter().enumerate() {
-            let gone: BTreeSet<&String> = before.iter().filter(|id| empty.contains(id)).collect();
-            let to: BTreeSet<&String> = before.iter().filter_map(|id| self.moved.get(id)).flatten().collect();
-            if let (false, Some(source)) = (to.is_empty(), self.rows.get(number)) {
-                let stay = source.duplicate_of.iter().filter(|id| !gone.contains(id));
-                let all: BTreeSet<String> = stay.chain(to).cloned().collect();
-                changed.push((number, all));
-            }
+        if let (true, Some(from), Some(to)) = (whole, self.places.get(own), self.places.get(kept)) {
+            self.moved.went(cut.identity, *from, *to);
         }
-        for (number, all) in changed {
-            if let Some(source) = self.rows.get_mut(number) {
-                source.duplicate_of = all.into_iter().collect();
-            }
-        }
+        self.copies.push(own, kept, What::Event(cut.words.each_ref().map(Option::as_deref)))
     }
 }
 
 /// Rows that go, each with the row it went for, which may go in turn.
 #[derive(Default)]
 struct Cuts {
-    rows: HashMap<RowId, (Provenance, RowId)>,
+    rows: Vec<(Rival, RowId)>,
 }
 
 impl Cuts {
-    fn cut(&mut self, rival: Rival, by: RowId) {
-        self.rows.insert(rival.row, (rival.place, by));
+    fn cut(&mut self, mut rival: Rival, by: RowId) {
+        rival.content = None;
+        self.rows.push((rival, by));
     }
 
     /// Counts them at the sources of the rows that are kept in the end.
-    fn count(self, kept: &[Rival], dropped: &mut BTreeSet<RowId>, sources: &mut Sources<'_>) {
+    fn count(
+        self,
+        kept: &[Rival],
+        dropped: &mut BTreeSet<RowId>,
+        sources: &mut Sources<'_>,
+    ) -> Result<(), ImportError> {
         let kept: HashMap<RowId, &str> = kept.iter().map(|k| (k.row, k.place.source_id.as_str())).collect();
-        for (row, (place, by)) in &self.rows {
+        let staying: BTreeSet<&str> = kept.values().copied().collect();
+        let next: HashMap<RowId, RowId> = self.rows.iter().map(|(rival, by)| (rival.row, *by)).collect();
+        for (rival, by) in &self.rows {
             let mut last = by;
-            while let Some((_, next)) = self.rows.get(last) {
-                last = next;
+            while let Some(by) = next.get(last) {
+                last = by;
             }
             if let Some(source) = kept.get(last) {
-                sources.drop_row(&place.source_id, source);
+                sources.drop_row(rival, source, !staying.contains(rival.place.source_id.as_str()))?;
             }
-            dropped.insert(*row);
+            dropped.insert(rival.row);
         }
+        Ok(())
     }
 }
 
@@ -121,27 +116,24 @@ pub(super) fn settle(
     mut rivals: Vec<Rival>,
     dropped: &mut BTreeSet<RowId>,
     sources: &mut Sources<'_>,
-) -> Option<Finding> {
+) -> Result<Option<Finding>, ImportError> {
     rivals.sort_by(|a, b| a.order().cmp(&b.order()));
     let mut cuts = Cuts::default();
     let distinct = without_equal(rivals, &mut cuts);
     let kept = without_poorer(distinct, &mut cuts, sources);
-    cuts.count(&kept, dropped, sources);
-    let first = kept.first()?;
-    if kept.len() < 2 {
-        return None;
-    }
-    Some(Finding {
+    cuts.count(&kept, dropped, sources)?;
+    let Some(first) = kept.first().filter(|_| kept.len() > 1) else { return Ok(None) };
+    Ok(Some(Finding {
         severity: Severity::High,
         code: "audit-id-collision",
         message: format!(
             "{} events that say different things share audit ID `{}` and stage: a client may have chosen it; all are kept",
             kept.len(),
-            first.audit_id
+            first.words.get(1).and_then(Option::as_deref).unwrap_or_default()
         ),
         at: first.at,
         witnesses: kept.iter().take(WITNESSES).map(|k| k.place.clone()).collect(),
-    })
+    }))
 }
 
 /// Of rows that say the very same, the first.

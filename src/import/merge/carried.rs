@@ -46,6 +46,9 @@ fn same(numbered: &mut Numbered, at: usize, finding: Finding, rows: &[SourceRow]
         numbered.findings.push(finding);
         return;
     };
+    if numbered.lies_in_gone(at, &old.bundle, &path) {
+        return;
+    }
     numbered.elsewhere.push((old.bundle.clone(), path.clone()));
     if let Some(twin) = numbered.sources.get(number).filter(|twin| twin.path != path) {
         numbered.findings.push(same_bytes::finding(&path, twin));

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch};
+use arrow::array::{Array, ArrayRef, Int32Array, RecordBatch};
 use arrow::compute::{concat_batches, interleave};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
@@ -95,6 +95,6 @@ fn gathered(tables: &[RecordBatch], rows: &[(usize, usize)]) -> Result<RecordBat
     }
     let columns = (0..TABLE.columns.len()).map(column).collect::<Result<Vec<ArrayRef>, _>>()?;
     let batch = RecordBatch::try_new(TABLE.schema(), columns)?;
-    let positions: Int64Array = (0_i64..).take(rows.len()).collect();
+    let positions: Int32Array = (0_i32..).take(rows.len()).collect();
     replace(&batch, "position", Arc::new(positions))
 }

@@ -11,6 +11,7 @@ use super::parts::Part;
 use crate::case::CaseError;
 use crate::case::frame::Frame;
 use crate::formats::sink::Span;
+use crate::import::copies::{Copies, What};
 use crate::import::identities::{LOG, Logged};
 use crate::import::logged_identity::{LineKey, LoggedIdentity};
 use crate::tables::identities::TABLE;
@@ -25,11 +26,22 @@ struct Line {
     said: LoggedIdentity,
 }
 
-/// Gathers the lines and counts copies at their sources; gives how many rows each source of each part has, too.
+/// The lines of all parts.
+pub(super) struct Gathered {
+    /// Those that stay.
+    pub(super) logged: Logged,
+    /// Rows of each source of each part.
+    pub(super) counted: Vec<BTreeMap<String, u64>>,
+    /// The first source of each line, by what it says.
+    pub(super) first: HashMap<String, usize>,
+}
+
+/// Gathers the lines, and counts copies at their sources.
 pub(super) fn gather(
     parts: &[(&Part, &str)],
     numbered: &mut Numbered,
-) -> Result<(Logged, Vec<BTreeMap<String, u64>>), MergeError> {
+    settled: &mut Copies,
+) -> Result<Gathered, MergeError> {
     let mut counted = Vec::new();
     let mut rows: Vec<(usize, u64, LoggedIdentity)> = Vec::new();
     for ((part, own), places) in parts.iter().zip(&numbered.places) {
@@ -47,15 +59,25 @@ pub(super) fn gather(
         counted.push(counts);
     }
     rows.sort_by_key(|(number, ..)| *number);
-    Ok((Logged::of_records(without_copies(rows, numbered)), counted))
+    let (rows, first) = without_copies(rows, numbered, settled)?;
+    Ok(Gathered { logged: Logged::of_records(rows), counted, first })
 }
 
+/// Lines with the numbers of their sources, and the first source of each by what it says.
+type Left = (Vec<(usize, LoggedIdentity)>, HashMap<String, usize>);
+
+
 /// A line that a part has so many times before it is no copy only where fewer are kept already.
-fn without_copies(rows: Vec<(usize, u64, LoggedIdentity)>, numbered: &mut Numbered) -> Vec<(usize, LoggedIdentity)> {
+fn without_copies(
+    rows: Vec<(usize, u64, LoggedIdentity)>,
+    numbered: &mut Numbered,
+    settled: &mut Copies,
+) -> Result<Left, MergeError> {
     let mut kept: HashMap<LineKey, (u64, usize)> = HashMap::new();
     let mut left = Vec::new();
     for (number, ordinal, said) in rows {
-        let (times, first) = kept.entry(said.key()).or_insert((0, number));
+        let key = said.key();
+        let (times, first) = kept.entry(key.clone()).or_insert((0, number));
         if ordinal > *times {
             *times += 1;
             left.push((number, said));
@@ -65,9 +87,10 @@ fn without_copies(rows: Vec<(usize, u64, LoggedIdentity)>, numbered: &mut Number
         if let Some(source) = numbered.sources.get_mut(number) {
             source.rows = source.rows.saturating_sub(1);
             source.duplicate(&of);
+            settled.push(&source.source_id, &of, What::Line(&key.text()))?;
         }
     }
-    left
+    Ok((left, kept.into_iter().map(|(key, (_, first))| (key.text(), first)).collect()))
 }
 
 fn read(part: &Part, own: &str) -> Result<Vec<Line>, CaseError> {

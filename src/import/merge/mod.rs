@@ -14,6 +14,7 @@ mod columns;
 mod discovery;
 mod error;
 mod events;
+mod kept;
 mod logged;
 mod numbering;
 mod parts;
@@ -21,7 +22,7 @@ mod record;
 mod sources;
 mod streams;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 
 pub use error::MergeError;
@@ -32,9 +33,10 @@ use parts::Part;
 use crate::case::commit::Staging;
 use crate::case::manifest::ImportRecord;
 use crate::import::ImportError;
+use crate::import::copies::Copies;
 use crate::import::dedup::{Keying, Seen};
 use crate::import::pipeline::{Shown, conclude};
-use crate::import::resolve_copies;
+use crate::import::resolve_copies::{self, Resolved};
 use crate::import::source_rows::SourceRow;
 use crate::import::staged::{Staged, read_sources};
 use crate::model::progress::Progress;
@@ -130,7 +132,8 @@ impl Done {
         progress: &dyn Progress,
     ) -> Result<(), MergeError> {
         let read = |(part, own): &(&Part, &str)| read_sources(&part.case, own).map(|(rows, _)| rows);
-        let rows: Vec<Vec<SourceRow>> = parts.iter().map(read).collect::<Result<_, _>>()?;
+        let mut rows: Vec<Vec<SourceRow>> = parts.iter().map(read).collect::<Result<_, _>>()?;
+        sources::date_snapshots(&mut rows);
         let others = usize::try_from(self.summary.sources).unwrap_or(usize::MAX);
         let mut numbered = numbering::number(rows.clone(), others);
         sources::rename_duplicates(&mut numbered);
@@ -143,9 +146,18 @@ impl Done {
         let mut staged = Staged { case: None, staging, cluster, parts: Vec::new() };
         let (keying, mut seen) = (Keying::new(), Seen::new(staged.staging.dir()));
         let counted = events::write(&mut staged, parts, &numbered, (&keying, &mut seen), progress)?;
-        let shown = write_rows(&mut staged, parts, &rows, &mut numbered, &counted)?;
+        let mut settled = Copies::new(staged.staging.dir(), "copies-settled");
+        let (shown, lines) = write_rows(&mut staged, parts, &rows, &mut numbered, (&counted, &mut settled))?;
         let written: u64 = rows_kept(&counted, &numbered);
-        let copies = resolve(&mut staged, &keying, seen, &mut numbered)?;
+        let before = duplicates(&numbered.sources);
+        let mut resolved = Resolved::default();
+        let shared = seen.shared().map_err(ImportError::aside)?;
+        if !shared.is_empty() {
+            resolved = resolve_copies::resolve(&mut staged, &keying, &shared, &mut numbered.sources, &mut settled)?;
+            numbered.findings.append(&mut resolved.findings);
+        }
+        let copies = duplicates(&numbered.sources).saturating_sub(before);
+        kept::conclude(&mut staged, parts, &mut numbered, settled, (&keying, resolved.moved, lines))?;
         let Numbered { sources, findings, places, .. } = numbered;
         let findings = conclude(staged, shown, &sources, findings)?;
 
@@ -161,7 +173,7 @@ impl Done {
         let summary = &mut self.summary;
         summary.sources += sources.len() as u64;
         summary.left_out += places.iter().flat_map(|p| p.values()).filter(|p| !p.keeps).count() as u64;
-        summary.duplicates += sources.iter().map(|s| s.duplicates).sum::<u64>();
+        summary.duplicates += duplicates(sources);
         summary.rejects += sources.iter().map(|s| s.rejects).sum::<u64>();
         let mut counted = crate::import::Summary { findings: std::mem::take(&mut summary.findings), ..Default::default() };
         counted.count_findings(findings);
@@ -179,46 +191,36 @@ fn rows_kept(counted: &events::Counted, numbered: &Numbered) -> u64 {
     counted.iter().zip(&numbered.places).map(of_part).sum()
 }
 
-/// Drops copies among the events of all parts; gives how many.
-fn resolve(
-    staged: &mut Staged<'_>,
-    keying: &Keying,
-    seen: Seen,
-    numbered: &mut Numbered,
-) -> Result<u64, MergeError> {
-    let duplicates = |sources: &[SourceRow]| sources.iter().map(|s| s.duplicates).sum::<u64>();
-    let before = duplicates(&numbered.sources);
-    let shared = seen.shared().map_err(ImportError::aside)?;
-    if !shared.is_empty() {
-        numbered.findings.extend(resolve_copies::resolve(staged, keying, &shared, &mut numbered.sources)?);
-    }
-    Ok(duplicates(&numbered.sources).saturating_sub(before))
+fn duplicates(sources: &[SourceRow]) -> u64 {
+    sources.iter().map(|s| s.duplicates).sum()
 }
 
-/// Writes the other tables that hold rows of the evidence.
+/// Writes the other tables that hold rows of the evidence; gives the first source of each line of the authenticator's
+/// log, too.
 fn write_rows(
     staged: &mut Staged<'_>,
     parts: &[(&Part, &str)],
     rows: &[Vec<SourceRow>],
     numbered: &mut Numbered,
-    events: &events::Counted,
-) -> Result<Shown, MergeError> {
+    (events, settled): (&events::Counted, &mut Copies),
+) -> Result<(Shown, HashMap<String, usize>), MergeError> {
     let (seen, mut told) = streams::write(staged, &sightings::SIGHTINGS, parts, numbered, true)?;
     let (listed, _) = streams::write(staged, &sightings::LISTINGS, parts, numbered, true)?;
     streams::write(staged, &rejects::TABLE, parts, numbered, false)?;
-    let (mut logged, lines) = logged::gather(parts, numbered)?;
-    let counts = told.counted.iter().zip(&lines).zip(events);
+    let logged::Gathered { mut logged, counted, first } = logged::gather(parts, numbered, settled)?;
+    let counts = told.counted.iter().zip(&counted).zip(events);
     let shares: Vec<_> =
         rows.iter().zip(counts).map(|(rows, ((seen, lines), events))| discovery::shares(rows, &[seen, lines, events])).collect();
     let (resources, hidden) = discovery::write(staged, parts, numbered, &shares)?;
     for (number, rows) in hidden {
         *told.hidden.entry(number).or_default() += rows;
     }
-    sources::count_hidden(numbered, &told.hidden);
+    sources::count_hidden(numbered, &told.hidden, settled)?;
     staged.append_identities(logged.rows(&numbered.sources)?)?;
-    Ok(Shown {
+    let shown = Shown {
         sightings: staged.with_files(&sightings::SIGHTINGS, &[seen])?,
         listings: staged.with_files(&sightings::LISTINGS, &[listed])?,
         discovery: staged.with_files(&crate::tables::api_resources::TABLE, &[resources])?,
-    })
+    };
+    Ok((shown, first))
 }

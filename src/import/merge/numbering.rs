@@ -5,7 +5,7 @@
 //! the archive. Of two parts that hold the same bytes under one path or two, the first in that order stays.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::import::discover::ObservedBasis;
 use crate::import::read_source::MEMBER;
@@ -40,6 +40,8 @@ pub(super) struct Numbered {
     pub(super) findings: Vec<Finding>,
     /// Paths (with their bundle) that are left out since another path has their bytes.
     pub(super) elsewhere: Vec<(Option<String>, String)>,
+    /// What was left out of each part, by bundle and path: members of these are not looked at.
+    gone: Vec<BTreeSet<(Option<String>, String)>>,
     /// Members too large to be held whose bytes an earlier source has: what they show counts as copies of it.
     pub(super) copies: Vec<(usize, usize)>,
     /// Sources by digest and size, in their order.
@@ -57,7 +59,9 @@ struct Group {
 /// Numbers the sources of one cluster. `parts` gives those of each part in the order in which they were read, `others`
 /// how many the merged case has of clusters before this one.
 pub(super) fn number(parts: Vec<Vec<SourceRow>>, others: usize) -> Numbered {
-    let mut done = Numbered { places: parts.iter().map(|_| Places::new()).collect(), others, ..Numbered::default() };
+    let mut done = Numbered { others, ..Numbered::default() };
+    done.places.resize_with(parts.len(), Places::new);
+    done.gone.resize_with(parts.len(), BTreeSet::new);
     let mut groups: Vec<Group> = parts.into_iter().enumerate().flat_map(|(part, rows)| group(part, rows)).collect();
     groups.sort_by_cached_key(|g| {
         let top = g.rows.first();
@@ -136,6 +140,9 @@ impl Numbered {
         // A member of an archive that is left out has its like among those of the other.
         let Some(number) = twin.or_else(|| self.sources.len().checked_sub(1)) else { return };
         self.place(part, &row.source_id, Place { number, keeps: false, shows: false });
+        if let Some(gone) = self.gone.get_mut(part) {
+            gone.insert((row.bundle.clone(), row.path.clone()));
+        }
         if let Some(twin) = self.sources.get(number).filter(|twin| told && twin.path != row.path) {
             self.findings.push(same_bytes::finding(&row.path, twin));
             self.elsewhere.push((row.bundle.clone(), row.path.clone()));
@@ -146,6 +153,15 @@ impl Numbered {
         if let Some(places) = self.places.get_mut(part) {
             places.insert(id.to_owned(), place);
         }
+    }
+
+    /// Whether a path lies in an archive of the part that was left out.
+    pub(super) fn lies_in_gone(&self, part: usize, bundle: &Option<String>, path: &str) -> bool {
+        let archives = path.match_indices(MEMBER).filter_map(|(at, _)| path.get(..at));
+        let gone = |archive: &str| {
+            self.gone.get(part).is_some_and(|g| g.contains(&(bundle.clone(), archive.to_owned())))
+        };
+        archives.into_iter().any(gone)
     }
 
     /// The new id of a source of a part, or that of the source with its bytes.

@@ -3,8 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::MergeError;
 use super::numbering::Numbered;
 use crate::import::completeness::{self, Read};
+use crate::import::copies::{Copies, What};
 use crate::import::discover::ObservedBasis;
 use crate::import::inside::folder;
 use crate::import::source_rows::SourceRow;
@@ -65,12 +67,45 @@ pub(super) fn complete(numbered: &mut Numbered) {
 }
 
 /// Counts what is shown a second time as copies.
-pub(super) fn count_hidden(numbered: &mut Numbered, hidden: &BTreeMap<usize, u64>) {
+pub(super) fn count_hidden(
+    numbered: &mut Numbered,
+    hidden: &BTreeMap<usize, u64>,
+    settled: &mut Copies,
+) -> Result<(), MergeError> {
     for (number, twin) in &numbered.copies {
         let of = numbered.sources.get(*twin).map(|s| s.source_id.clone()).unwrap_or_default();
         if let (Some(rows), Some(source)) = (hidden.get(number), numbered.sources.get_mut(*number)) {
             source.rows = source.rows.saturating_sub(*rows);
-            (0..*rows).for_each(|_| source.duplicate(&of));
+            for _ in 0..*rows {
+                source.duplicate(&of);
+                settled.push(&source.source_id, &of, What::Shown)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Gives files beside a `snapshot.json` that came in another part the time that it tells, as an import of both would
+/// have.
+pub(super) fn date_snapshots(parts: &mut [Vec<SourceRow>]) {
+    let mut told: BTreeMap<String, Option<ObservedAt>> = BTreeMap::new();
+    for s in parts.iter().flatten().filter(|s| s.format == "snapshot-info" && s.bundle.is_none()) {
+        let Some(at) = s.observed else { continue };
+        // Two that say different things: each part knows its own.
+        let known = told.entry(folder(&s.path).to_owned()).or_insert(Some(at));
+        *known = known.filter(|known| *known == at);
+    }
+    for s in parts.iter_mut().flatten().filter(|s| s.bundle.is_none()) {
+        let modified = s.observed_basis.as_deref() == Some(ObservedBasis::Modified.as_str());
+        if let (true, Some(Some(at))) = (modified, told.get(folder(&s.path))) {
+            // What an import of the file alone took for its time is no time of what it holds.
+            s.observed = Some(*at);
+            s.observed_basis = Some(ObservedBasis::SnapshotFile.as_str().to_owned());
+            if s.format.starts_with("objects") {
+                (s.first_time, s.last_time) = (None, None);
+            }
+            s.saw(at.from);
+            s.saw(at.to);
         }
     }
 }
