@@ -26,11 +26,8 @@ impl Args {
         if let Some(threads) = self.threads {
             rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
         }
-        let options = MergeOptions {
-            case_dir: settings.case_dir.clone(),
-            parts: self.parts,
-            cluster: settings.cluster.clone(),
-        };
+        let options =
+            MergeOptions { case_dir: settings.case_dir.clone(), parts: self.parts, cluster: settings.cluster.clone() };
         let bars = settings.bars();
         let summary = merge(&options, &bars)?;
         drop(bars);

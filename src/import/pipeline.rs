@@ -26,9 +26,9 @@ use super::source_rows::SourceRow;
 use super::staged::{SnapshotRows, Staged};
 use super::summary::Summary;
 use crate::bundle;
-use crate::case::{Case, CaseError};
 use crate::case::commit::Staging;
 use crate::case::manifest::{ImportRecord, Manifest};
+use crate::case::{Case, CaseError};
 use crate::formats::completeness::SourceFacts;
 use crate::formats::decode::Content;
 use crate::formats::limits::Limits;
@@ -498,8 +498,7 @@ impl Run {
         let names = copies::own_names(&self.sources);
         let feed = |(file, early): (PathBuf, bool)| copies::Feed { file, names: &names, early };
         let files = before.into_iter().chain(early.clone()).map(|f| (f, true));
-        let feeds: Vec<copies::Feed<'_>> =
-            files.chain(settled.clone().map(|f| (f, false))).map(feed).collect();
+        let feeds: Vec<copies::Feed<'_>> = files.chain(settled.clone().map(|f| (f, false))).map(feed).collect();
         let known = copies::Known { keying: &self.keying, moved, lines: Default::default() };
         copies::conclude(staged, &feeds, &known, &mut self.sources)?;
         // The folder they lie in becomes part of the case.

@@ -17,8 +17,7 @@ use crate::import::logged_identity::{LineKey, LoggedIdentity};
 use crate::tables::identities::TABLE;
 
 /// The outcomes and what entries map, as words that live as long as the program.
-const WORDS: [&str; 9] =
-    ["granted", "denied", "identified", "mapping", "reloaded", "other", "role", "user", "account"];
+const WORDS: [&str; 9] = ["granted", "denied", "identified", "mapping", "reloaded", "other", "role", "user", "account"];
 
 /// A line with its source, by the id in its part.
 struct Line {
@@ -65,7 +64,6 @@ pub(super) fn gather(
 
 /// Lines with the numbers of their sources, and the first source of each by what it says.
 type Left = (Vec<(usize, LoggedIdentity)>, HashMap<String, usize>);
-
 
 /// A line that a part has so many times before it is no copy only where fewer are kept already.
 fn without_copies(
@@ -130,12 +128,8 @@ fn read(part: &Part, own: &str) -> Result<Vec<Line>, CaseError> {
 /// Takes back what lines have from the one they were joined with.
 fn separate(mut lines: Vec<Line>) -> Vec<Line> {
     let place = |l: &Line| format!("{}:{}", l.source_id, l.said.span.line);
-    let joined: HashMap<String, usize> = lines
-        .iter()
-        .enumerate()
-        .filter(|(_, l)| l.said.outcome == "identified")
-        .map(|(n, l)| (place(l), n))
-        .collect();
+    let joined: HashMap<String, usize> =
+        lines.iter().enumerate().filter(|(_, l)| l.said.outcome == "identified").map(|(n, l)| (place(l), n)).collect();
     let partners: Vec<Option<LoggedIdentity>> = lines
         .iter()
         .map(|l| lines.get(*joined.get(l.said.joined_with.as_ref()?)?).map(|partner| partner.said.clone()))

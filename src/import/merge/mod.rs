@@ -92,7 +92,9 @@ pub fn merge(options: &MergeOptions, progress: &dyn Progress) -> Result<MergeSum
     for cluster in &clusters {
         let those: Vec<(&Part, &str)> = parts
             .iter()
-            .flat_map(|p| p.clusters.iter().filter(|(_, filed)| filed == cluster).map(move |(own, _)| (p, own.as_str())))
+            .flat_map(|p| {
+                p.clusters.iter().filter(|(_, filed)| filed == cluster).map(move |(own, _)| (p, own.as_str()))
+            })
             .collect();
         done.cluster(&mut staging, cluster, &those, progress)?;
     }
@@ -169,13 +171,19 @@ impl Done {
         Ok(())
     }
 
-    fn count(&mut self, sources: &[SourceRow], places: &[numbering::Places], findings: &[crate::model::finding::Finding]) {
+    fn count(
+        &mut self,
+        sources: &[SourceRow],
+        places: &[numbering::Places],
+        findings: &[crate::model::finding::Finding],
+    ) {
         let summary = &mut self.summary;
         summary.sources += sources.len() as u64;
         summary.left_out += places.iter().flat_map(|p| p.values()).filter(|p| !p.keeps).count() as u64;
         summary.duplicates += duplicates(sources);
         summary.rejects += sources.iter().map(|s| s.rejects).sum::<u64>();
-        let mut counted = crate::import::Summary { findings: std::mem::take(&mut summary.findings), ..Default::default() };
+        let mut counted =
+            crate::import::Summary { findings: std::mem::take(&mut summary.findings), ..Default::default() };
         counted.count_findings(findings);
         summary.findings = counted.findings;
         summary.findings.sort_by_key(|(word, _)| std::cmp::Reverse(crate::model::finding::Severity::from_word(word)));
@@ -209,8 +217,11 @@ fn write_rows(
     streams::write(staged, &rejects::TABLE, parts, numbered, false)?;
     let logged::Gathered { mut logged, counted, first } = logged::gather(parts, numbered, settled)?;
     let counts = told.counted.iter().zip(&counted).zip(events);
-    let shares: Vec<_> =
-        rows.iter().zip(counts).map(|(rows, ((seen, lines), events))| discovery::shares(rows, &[seen, lines, events])).collect();
+    let shares: Vec<_> = rows
+        .iter()
+        .zip(counts)
+        .map(|(rows, ((seen, lines), events))| discovery::shares(rows, &[seen, lines, events]))
+        .collect();
     let (resources, hidden) = discovery::write(staged, parts, numbered, &shares)?;
     for (number, rows) in hidden {
         *told.hidden.entry(number).or_default() += rows;

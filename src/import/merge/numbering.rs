@@ -158,9 +158,8 @@ impl Numbered {
     /// Whether a path lies in an archive of the part that was left out.
     pub(super) fn lies_in_gone(&self, part: usize, bundle: &Option<String>, path: &str) -> bool {
         let archives = path.match_indices(MEMBER).filter_map(|(at, _)| path.get(..at));
-        let gone = |archive: &str| {
-            self.gone.get(part).is_some_and(|g| g.contains(&(bundle.clone(), archive.to_owned())))
-        };
+        let gone =
+            |archive: &str| self.gone.get(part).is_some_and(|g| g.contains(&(bundle.clone(), archive.to_owned())));
         archives.into_iter().any(gone)
     }
 
@@ -199,7 +198,8 @@ mod tests {
 
     #[test]
     fn files_are_sorted_by_path_and_members_stay_with_their_archive() {
-        let first = vec![row("s1", "b.tar", "1", "tar"), row("s2", "b.tar!/z", "2", "x"), row("s3", "b.tar!/a", "3", "x")];
+        let first =
+            vec![row("s1", "b.tar", "1", "tar"), row("s2", "b.tar!/z", "2", "x"), row("s3", "b.tar!/a", "3", "x")];
         let second = vec![row("s1", "a", "4", "x"), row("s2", "b.tar!", "5", "x"), row("s3", "c", "6", "x")];
         let wanted = pairs(&[
             ("s3", "a"),
@@ -228,7 +228,11 @@ mod tests {
     #[test]
     fn an_archive_that_is_known_is_left_out_with_its_members_and_one_finding() {
         let archive = |path: &str| {
-            vec![row("s1", path, "1", "tar"), row("s2", &format!("{path}!/m"), "2", "x"), row("s3", &format!("{path}!/n"), "3", "x")]
+            vec![
+                row("s1", path, "1", "tar"),
+                row("s2", &format!("{path}!/m"), "2", "x"),
+                row("s3", &format!("{path}!/n"), "3", "x"),
+            ]
         };
         let n = number(vec![archive("p/a.tar"), archive("q/a.tar")], 0);
         assert_eq!(told(&n), pairs(&[("s1", "p/a.tar"), ("s2", "p/a.tar!/m"), ("s3", "p/a.tar!/n")]));
@@ -243,7 +247,8 @@ mod tests {
             observed_basis: Some(basis.to_owned()),
             ..row(id, path, "1", "objects-json")
         };
-        let two = |basis: &str| number(vec![vec![at("s1", "a", 1, basis)], vec![at("s1", "b", 2, basis)]], 0).sources.len();
+        let two =
+            |basis: &str| number(vec![vec![at("s1", "a", 1, basis)], vec![at("s1", "b", 2, basis)]], 0).sources.len();
         assert_eq!([two("snapshot.json"), two("modification time")], [2, 1]);
     }
 

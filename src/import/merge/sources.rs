@@ -19,8 +19,7 @@ pub(super) fn rename_duplicates(numbered: &mut Numbered) {
         .iter()
         .zip(&numbered.origins)
         .map(|(source, part)| {
-            let new: BTreeSet<&str> =
-                source.duplicate_of.iter().filter_map(|id| numbered.id_of(*part, id)).collect();
+            let new: BTreeSet<&str> = source.duplicate_of.iter().filter_map(|id| numbered.id_of(*part, id)).collect();
             new.into_iter().map(str::to_owned).collect()
         })
         .collect();

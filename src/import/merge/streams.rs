@@ -51,8 +51,7 @@ pub(super) fn write(
     shown: bool,
 ) -> Result<(PathBuf, Told), MergeError> {
     let mut told = Told { counted: parts.iter().map(|_| BTreeMap::new()).collect(), hidden: BTreeMap::new() };
-    let relative =
-        Path::new(table.name).join(partition("cluster", staged.cluster)).join("part-00001.parquet");
+    let relative = Path::new(table.name).join(partition("cluster", staged.cluster)).join("part-00001.parquet");
     let path = staged.staging.create(&relative)?;
     let mut writer = parquet_file::PartWriter::create(&path, table.schema())?;
     let mut streams = open(table, parts, numbered)?;
