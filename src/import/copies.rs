@@ -262,3 +262,61 @@ fn at(column: Option<&StringArray>, row: usize) -> Option<&str> {
 pub fn own_names(sources: &[SourceRow]) -> HashMap<String, Named> {
     sources.iter().enumerate().map(|(number, s)| (s.source_id.clone(), Named { number, keeps: true })).collect()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
+mod tests {
+    use super::*;
+    use crate::case::commit::Staging;
+
+    fn source(id: &str, duplicates: u64) -> SourceRow {
+        SourceRow { source_id: id.to_owned(), duplicates, ..SourceRow::default() }
+    }
+
+    #[test]
+    fn what_went_is_followed_to_its_end_and_never_in_circles() {
+        let mut moved = Moved::default();
+        moved.went(1, 5, 4);
+        moved.went(1, 4, 2);
+        moved.went(1, 4, 3);
+        assert_eq!([moved.keeper(1, 5), moved.keeper(1, 4), moved.keeper(1, 2), moved.keeper(2, 5)], [2, 2, 2, 5]);
+        moved.went(7, 1, 2);
+        moved.went(7, 2, 1);
+        assert!([1, 2].contains(&moved.keeper(7, 1)));
+    }
+
+    #[test]
+    fn copies_name_the_source_that_keeps_the_row_in_the_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut staging = Staging::begin(&dir.path().join("case")).unwrap();
+        let keying = Keying::new();
+        let event = |id| [None, Some(id), Some("ResponseComplete"), None];
+        let mut early = Copies::new(staging.dir(), "early");
+        early.push("s3", "s2", What::Event(event("a"))).unwrap();
+        early.push("s3", "s2", What::Event(event("b"))).unwrap();
+        early.push("s4", "s2", What::Line("line")).unwrap();
+        early.push("s4", "s3", What::Shown).unwrap();
+        early.push("s9", "s2", What::Event(event("a"))).unwrap();
+        let early = early.close().unwrap().unwrap();
+        let mut settled = Copies::new(staging.dir(), "settled");
+        settled.push("s2", "s1", What::Event(event("a"))).unwrap();
+        let settled = settled.close().unwrap().unwrap();
+        assert_eq!(Copies::new(staging.dir(), "none").close().unwrap(), None);
+
+        let mut sources = vec![source("s1", 0), source("s2", 1), source("s3", 2), source("s4", 2), source("s5", 3)];
+        sources[4].duplicate_of = vec!["s1".to_owned()];
+        let names = own_names(&sources);
+        let feeds = [
+            Feed { file: early, names: &names, early: true },
+            Feed { file: settled, names: &names, early: false },
+        ];
+        let mut moved = Moved::default();
+        moved.went(keying.identity(Some("kube-apiserver"), "a", Some("ResponseComplete"), None), 1, 0);
+        let known = Known { keying: &keying, moved: &moved, lines: HashMap::from([("line".to_owned(), 0)]) };
+        let mut staged = Staged { case: None, staging: &mut staging, cluster: "c", parts: Vec::new() };
+        conclude(&mut staged, &feeds, &known, &mut sources).unwrap();
+        let told: Vec<String> = sources.iter().map(|s| s.duplicate_of.join(" ")).collect();
+        // The last was counted by a version that wrote nothing down.
+        assert_eq!(told, ["", "s1", "s1 s2", "s1 s3", "s1"]);
+    }
+}
