@@ -62,8 +62,7 @@ impl Staging {
             remove_siblings(case_dir);
             let dir = sibling(case_dir);
             let made = missing_parents(case_dir);
-            fs::create_dir_all(&dir).map_err(|e| CaseError::io(&dir, e))?;
-            let lock = lock(&dir)?;
+            let lock = lock_new(&dir)?;
             return Ok(begun(dir, true, made, lock));
         }
         if !case_dir.join(MANIFEST).is_file() && !case_dir.join(PENDING).is_dir() && !is_blank(case_dir)? {
@@ -244,6 +243,19 @@ fn lock(case_dir: &Path) -> Result<File, CaseError> {
         Err(fs::TryLockError::WouldBlock) => Err(CaseError::Locked(case_dir.display().to_string())),
         Err(fs::TryLockError::Error(e)) => Err(CaseError::io(&path, e)),
     }
+}
+
+/// Makes a folder and locks it. Another import may take the folder for litter while it is empty still, and remove it.
+fn lock_new(dir: &Path) -> Result<File, CaseError> {
+    const TIMES: u32 = 100;
+    for _ in 0..TIMES {
+        fs::create_dir_all(dir).map_err(|e| CaseError::io(dir, e))?;
+        match lock(dir) {
+            Err(CaseError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+            locked => return locked,
+        }
+    }
+    lock(dir)
 }
 
 fn remove_litter(case_dir: &Path) -> Result<(), CaseError> {

@@ -306,10 +306,8 @@ mod tests {
         let mut sources = vec![source("s1", 0), source("s2", 1), source("s3", 2), source("s4", 2), source("s5", 3)];
         sources[4].duplicate_of = vec!["s1".to_owned()];
         let names = own_names(&sources);
-        let feeds = [
-            Feed { file: early, names: &names, early: true },
-            Feed { file: settled, names: &names, early: false },
-        ];
+        let feeds =
+            [Feed { file: early, names: &names, early: true }, Feed { file: settled, names: &names, early: false }];
         let mut moved = Moved::default();
         moved.went(keying.identity(Some("kube-apiserver"), "a", Some("ResponseComplete"), None), 1, 0);
         let known = Known { keying: &keying, moved: &moved, lines: HashMap::from([("line".to_owned(), 0)]) };
