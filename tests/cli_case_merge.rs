@@ -319,6 +319,34 @@ fn snapshots_and_the_log_between_them_may_come_in_parts_of_their_own() {
     whole.run(["show", id.as_str().unwrap()]).expect(0);
 }
 
+/// Dumps of two moments, in part the same bytes, each file in a part at random: what no part could know is told by the
+/// `snapshot.json` of another.
+#[test]
+fn snapshots_that_were_torn_apart_are_put_together() {
+    let lab = Lab::in_memory();
+    let single = lab.case("single");
+    copy_tree(&incident("snapshots"), &lab.path("e"));
+    copy_tree(&incident("snapshots/T0-before"), &lab.path("e/T1-same"));
+    let said = lab.path("e/T1-same/snapshot.json");
+    let text = fs::read_to_string(&said).unwrap().replace("T00:41:", "T00:40:");
+    fs::write(&said, text).unwrap();
+    single.import([lab.path("e")], &["--cluster", "lab"]);
+    for seed in 0..4 {
+        let mut random = Random(seed + 77);
+        let mut parts: Vec<Vec<PathBuf>> = vec![Vec::new(); 2 + random.below(2)];
+        for file in files_in(&lab.path("e")) {
+            let part = random.below(parts.len());
+            parts[part].push(file);
+        }
+        let cases: Vec<Case> = (0..parts.len()).map(|n| lab.case(&format!("part-{seed}-{n}"))).collect();
+        for (case, files) in cases.iter().zip(&parts) {
+            case.import(files, &["--cluster", "lab"]);
+        }
+        let whole = merged(&lab, &format!("merged-{seed}"), &cases.iter().collect::<Vec<_>>());
+        assert_equal(&whole, &single, &format!("seed {seed}: {parts:?}"));
+    }
+}
+
 #[test]
 fn a_snapshot_file_dates_what_lies_beside_it_in_another_part() {
     let lab = Lab::new();

@@ -26,7 +26,7 @@ pub(super) fn conclude(
         feeds.extend(part.files(&TABLE, own)?.into_iter().map(|file| Feed { file, names, early: true }));
     }
     // Where another part has the bytes of a source, what that one left to others is not there either.
-    let places = numbered.places.iter().flat_map(|p| p.values());
+    let places = numbered.places.iter().take(parts.len()).flat_map(|p| p.values());
     let stand_in: BTreeSet<usize> = places.filter(|p| !p.keeps).map(|p| p.number).collect();
     if !stand_in.is_empty() {
         feeds.iter().try_for_each(|feed| left_by(feed, &stand_in, keying, &mut moved))?;

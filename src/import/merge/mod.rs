@@ -12,6 +12,7 @@
 mod carried;
 mod columns;
 mod discovery;
+mod echoes;
 mod error;
 mod events;
 mod kept;
@@ -135,13 +136,20 @@ impl Done {
     ) -> Result<(), MergeError> {
         let read = |(part, own): &(&Part, &str)| read_sources(&part.case, own).map(|(rows, _)| rows);
         let mut rows: Vec<Vec<SourceRow>> = parts.iter().map(read).collect::<Result<_, _>>()?;
-        sources::date_snapshots(&mut rows);
+        let dated = sources::date_snapshots(&mut rows);
+        let echoes = echoes::find(parts, &rows, &dated)?;
         let others = usize::try_from(self.summary.sources).unwrap_or(usize::MAX);
-        let mut numbered = numbering::number(rows.clone(), others);
+        let all = rows.iter().chain(echoes.iter().map(|e| &e.rows)).cloned().collect();
+        let mut numbered = numbering::number(all, others);
+        echoes::leave_out_others(&mut numbered, parts.len(), &echoes);
         sources::rename_duplicates(&mut numbered);
         for (at, (part, rows)) in parts.iter().zip(&rows).enumerate() {
-            carried::carry(&mut numbered, at, *part, rows)?;
+            let again = echoes.iter().filter(|e| e.part == at).flat_map(|e| &e.rows);
+            carried::carry(&mut numbered, at, *part, rows, &again.map(|s| s.path.as_str()).collect())?;
         }
+        // Parts that are read a second time come after all others.
+        let again = echoes.iter().filter_map(|e| parts.get(e.part));
+        let readings: Vec<(&Part, &str)> = parts.iter().chain(again).copied().collect();
         sources::unite_file_times(&mut numbered.sources);
         sources::complete(&mut numbered);
 
@@ -149,7 +157,8 @@ impl Done {
         let (keying, mut seen) = (Keying::new(), Seen::new(staged.staging.dir()));
         let counted = events::write(&mut staged, parts, &numbered, (&keying, &mut seen), progress)?;
         let mut settled = Copies::new(staged.staging.dir(), "copies-settled");
-        let (shown, lines) = write_rows(&mut staged, parts, &rows, &mut numbered, (&counted, &mut settled))?;
+        let (shown, lines) =
+            write_rows(&mut staged, (parts, &readings), &rows, &mut numbered, (&counted, &mut settled))?;
         let written: u64 = rows_kept(&counted, &numbered);
         let before = duplicates(&numbered.sources);
         let mut resolved = Resolved::default();
@@ -164,9 +173,12 @@ impl Done {
         let findings = conclude(staged, shown, &sources, findings)?;
 
         self.summary.events += written.saturating_sub(copies);
-        self.count(&sources, &places, &findings);
-        for ((part, own), places) in parts.iter().zip(&places) {
-            self.imports.extend(record::imports(part, (*own, cluster), places, &sources));
+        let (first, again) = places.split_at_checked(parts.len()).unwrap_or((&places, &[]));
+        self.count(&sources, first, &findings);
+        for (at, ((part, own), places)) in parts.iter().zip(first).enumerate() {
+            let again = echoes.iter().zip(again).filter(|(e, _)| e.part == at).map(|(_, places)| places);
+            let places: Vec<&numbering::Places> = std::iter::once(places).chain(again).collect();
+            self.imports.extend(record::imports(part, (*own, cluster), &places, &sources));
         }
         Ok(())
     }
@@ -207,14 +219,14 @@ fn duplicates(sources: &[SourceRow]) -> u64 {
 /// log, too.
 fn write_rows(
     staged: &mut Staged<'_>,
-    parts: &[(&Part, &str)],
+    (parts, readings): (&[(&Part, &str)], &[(&Part, &str)]),
     rows: &[Vec<SourceRow>],
     numbered: &mut Numbered,
     (events, settled): (&events::Counted, &mut Copies),
 ) -> Result<(Shown, HashMap<String, usize>), MergeError> {
-    let (seen, mut told) = streams::write(staged, &sightings::SIGHTINGS, parts, numbered, true)?;
-    let (listed, _) = streams::write(staged, &sightings::LISTINGS, parts, numbered, true)?;
-    streams::write(staged, &rejects::TABLE, parts, numbered, false)?;
+    let (seen, mut told) = streams::write(staged, &sightings::SIGHTINGS, readings, numbered, true)?;
+    let (listed, _) = streams::write(staged, &sightings::LISTINGS, readings, numbered, true)?;
+    streams::write(staged, &rejects::TABLE, readings, numbered, false)?;
     let logged::Gathered { mut logged, counted, first } = logged::gather(parts, numbered, settled)?;
     let counts = told.counted.iter().zip(&counted).zip(events);
     let shares: Vec<_> = rows

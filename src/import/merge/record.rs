@@ -14,22 +14,22 @@ use crate::case::commit::Staging;
 use crate::case::manifest::{ImportRecord, Manifest};
 use crate::import::source_rows::SourceRow;
 
-/// The imports of a part's cluster under the new ids; sources that were left out are gone from them.
+/// The imports of a part's cluster under the new ids, in all readings of the part; sources that were left out are gone from them.
 pub(super) fn imports(
     part: &Part,
     (own, filed): (&str, &str),
-    places: &Places,
+    readings: &[&Places],
     sources: &[SourceRow],
 ) -> Vec<ImportRecord> {
-    let id = |old: &String| {
-        let place = places.get(old).filter(|p| p.keeps)?;
-        sources.get(place.number).map(|s| s.source_id.clone())
+    let ids = |old: &String| {
+        let places = readings.iter().filter_map(|places| places.get(old).filter(|p| p.keeps));
+        places.filter_map(|p| sources.get(p.number)).map(|s| s.source_id.clone()).collect::<Vec<_>>()
     };
     let of_cluster = part.case.manifest().imports.iter().filter(|i| i.cluster == own);
     of_cluster
         .map(|i| ImportRecord {
             cluster: filed.to_owned(),
-            source_ids: i.source_ids.iter().filter_map(id).collect(),
+            source_ids: i.source_ids.iter().flat_map(ids).collect(),
             ..i.clone()
         })
         .collect()

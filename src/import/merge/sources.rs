@@ -84,10 +84,13 @@ pub(super) fn count_hidden(
     Ok(())
 }
 
+/// When the snapshots in folders were taken, as a `snapshot.json` there says; nothing where two say different things.
+pub(super) type Dated = BTreeMap<String, Option<ObservedAt>>;
+
 /// Gives files beside a `snapshot.json` that came in another part the time that it tells, as an import of both would
-/// have.
-pub(super) fn date_snapshots(parts: &mut [Vec<SourceRow>]) {
-    let mut told: BTreeMap<String, Option<ObservedAt>> = BTreeMap::new();
+/// have; and tells what such files say.
+pub(super) fn date_snapshots(parts: &mut [Vec<SourceRow>]) -> Dated {
+    let mut told = Dated::new();
     for s in parts.iter().flatten().filter(|s| s.format == "snapshot-info" && s.bundle.is_none()) {
         let Some(at) = s.observed else { continue };
         // Two that say different things: each part knows its own.
@@ -107,4 +110,5 @@ pub(super) fn date_snapshots(parts: &mut [Vec<SourceRow>]) {
             s.saw(at.to);
         }
     }
+    told
 }
