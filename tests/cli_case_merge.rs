@@ -461,6 +461,10 @@ fn clusters_are_merged_each_for_itself_and_counted_through() {
     lab.case("named").run(args).refused(&["holds 2 clusters", "leave --cluster out"]);
     let plain = lab.case("plain");
     plain.import([&files[1]], &[]);
+    lab.case("only-b").import([&files[0]], &["--cluster", "b"]);
+    let two_names = lab.case("two-names");
+    let ran = two_names.run(["case", "merge", plain.dir.to_str().unwrap(), lab.case("only-b").dir.to_str().unwrap()]);
+    assert!(ran.err.contains("merge with --cluster b"), "{}", ran.err);
     let named = lab.case("named");
     named.run(["case", "merge", plain.dir.to_str().unwrap(), "--cluster", "x"]).expect(0);
     assert_eq!(named.sql("SELECT DISTINCT cluster FROM events")[0]["cluster"], "x");
@@ -576,6 +580,23 @@ fn what_cannot_be_merged_is_refused_and_nothing_is_left_behind() {
     fs::create_dir(&out.dir).unwrap();
     ask(&out, &[b, a]).expect(0);
     assert_eq!(out.count("SELECT COUNT(*) AS n FROM events"), 9);
+}
+
+/// Members that were refused, and bundles, are told with the ids that their sources have now.
+#[test]
+fn findings_of_the_parts_are_told_under_the_new_ids() {
+    let lab = Lab::new();
+    let mut archive = tar(&[("../../etc/passwd", b"x"), ("ok.log", log(0..5).as_bytes())]);
+    archive.truncate(archive.len() - 1024);
+    let hostile = lab.write("e/b` of archive `x` (s1) was not read: y.tar", &archive);
+    let other = lab.write("e/c.tar", tar(&[("/abs/../../up.log", b"y"), ("m.log", log(5..9).as_bytes())]));
+    let first = lab.write("e/a.log", log(9..12));
+    let bundle = lab.path("bundle");
+    let evidence = lab.write("f/d.log", log(12..15));
+    common::run(["collect", "files", evidence.to_str().unwrap(), "--out", bundle.to_str().unwrap()]).expect(0);
+    let (whole, _) = compare(&lab, &[vec![other, bundle], vec![hostile], vec![first]]);
+    let told = whole.sql("SELECT message FROM findings WHERE code = 'archive-member-refused' ORDER BY message");
+    assert!(!told.is_empty(), "members outside the archive are refused");
 }
 
 #[test]

@@ -9,6 +9,9 @@ use crate::bundle::custody::record_merge;
 use crate::import::{MergeOptions, MergeSummary, merge};
 use crate::render::escape::terminal;
 
+/// The cluster of evidence that names none.
+const NO_NAME: &str = "default";
+
 /// Arguments of `case merge`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -59,6 +62,15 @@ fn report(settings: &Settings, s: &MergeSummary, began: Instant) -> std::io::Res
     writeln!(err, "  rejects     {:>12}", s.rejects)?;
     for (severity, count) in &s.findings {
         writeln!(err, "  findings    {count:>12}   {severity}")?;
+    }
+    if let (true, Some(other)) = (s.clusters.len() == 2, s.clusters.iter().find(|c| *c != NO_NAME))
+        && s.clusters.iter().any(|c| c == NO_NAME)
+    {
+        let other = terminal(other);
+        writeln!(
+            err,
+            "  evidence that names no cluster is in `{NO_NAME}`; if it is of `{other}`, merge with --cluster {other}"
+        )?;
     }
     writeln!(err, "  elapsed     {:>11.2}s", began.elapsed().as_secs_f64())
 }

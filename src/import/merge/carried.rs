@@ -50,10 +50,20 @@ pub(super) fn carry(
         match finding.code {
             SAME_BYTES => same(numbered, at, finding, (rows, echoes)),
             MEMBER_REFUSED => refused(numbered, at, finding, rows),
-            _ => numbered.findings.push(finding),
+            _ => other(numbered, at, finding),
         }
     }
     Ok(())
+}
+
+/// Any other finding: its witnesses under their new ids.
+fn other(numbered: &mut Numbered, at: usize, mut finding: Finding) {
+    for witness in &mut finding.witnesses {
+        if let Some(id) = numbered.id_of(at, &witness.source_id) {
+            witness.source_id = id.to_owned();
+        }
+    }
+    numbered.findings.push(finding);
 }
 
 /// A path that was not read again: it has the bytes of what has them in the merged case.
