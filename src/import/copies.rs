@@ -201,6 +201,28 @@ pub fn conclude(
     Ok(())
 }
 
+/// The same at the end of an import: from what the case has, what was told while files were read (`early`), and what
+/// was told when rows were compared (`settled`).
+///
+/// # Errors
+/// When a file cannot be read, written or removed.
+pub fn after_import(
+    staged: &mut Staged<'_>,
+    (early, settled): (Copies, Copies),
+    (keying, moved): (&Keying, &Moved),
+    sources: &mut [SourceRow],
+) -> Result<(), ImportError> {
+    let (early, settled) = (early.close()?, settled.close()?);
+    let before = staged.case.map(|c| c.files(&TABLE, Some(staged.cluster))).transpose()?.unwrap_or_default();
+    let names = own_names(sources);
+    let feed = |file: &PathBuf, early| Feed { file: file.clone(), names: &names, early };
+    let told_early = before.iter().chain(&early).map(|file| feed(file, true));
+    let feeds: Vec<Feed<'_>> = told_early.chain(settled.iter().map(|file| feed(file, false))).collect();
+    conclude(staged, &feeds, &Known { keying, moved, lines: HashMap::new() }, sources)?;
+    // The folder they lie in becomes part of the case.
+    early.iter().chain(&settled).try_for_each(|file| Ok(fs::remove_file(file).map_err(|e| CaseError::io(file, e))?))
+}
+
 impl Known<'_> {
     fn keeper(&self, row: &Row<'_>, early: bool) -> usize {
         match (row.line, row.event) {

@@ -9,7 +9,7 @@ use polars::prelude::LazyFrame;
 
 use super::chunks::Chunks;
 use super::completeness::{self, Read};
-use super::copies::{self, Copies, Moved, What};
+use super::copies::{self, Copies, What};
 use super::coverage::NOT_COLLECTED;
 use super::dedup::{Keying, Seen, Verdict};
 use super::discover::{Found, Input, ObservedBasis, discover};
@@ -26,9 +26,9 @@ use super::source_rows::SourceRow;
 use super::staged::{SnapshotRows, Staged};
 use super::summary::Summary;
 use crate::bundle;
+use crate::case::Case;
 use crate::case::commit::Staging;
 use crate::case::manifest::{ImportRecord, Manifest};
-use crate::case::{Case, CaseError};
 use crate::formats::completeness::SourceFacts;
 use crate::formats::decode::Content;
 use crate::formats::limits::Limits;
@@ -130,7 +130,8 @@ fn finish(
         resolved = resolve_copies::resolve(&mut staged, &run.keying, &shared, &mut run.sources, &mut settled)?;
         findings.append(&mut resolved.findings);
     }
-    run.conclude_copies(&mut staged, settled, &resolved.moved)?;
+    let early = std::mem::replace(&mut run.copies, Copies::new(staged.staging.dir(), "copies-early"));
+    copies::after_import(&mut staged, (early, settled), (&run.keying, &resolved.moved), &mut run.sources)?;
     let SnapshotRows { sightings, listings, discovery } = run.snapshot_rows()?;
     let (sightings, listings, discovery) =
         (staged.append_sightings(sightings)?, staged.append_listings(listings)?, staged.append_discovery(discovery)?);
@@ -487,25 +488,6 @@ impl Run {
             self.copies.push(id(number), id(*of as usize), What::Event(words))?;
         }
         Ok(copies.iter().map(|(_, of)| id(*of as usize).to_owned()).collect())
-    }
-
-    /// Tells which sources hold what was left out, now that all rows are compared.
-    fn conclude_copies(&mut self, staged: &mut Staged<'_>, settled: Copies, moved: &Moved) -> Result<(), ImportError> {
-        let early = std::mem::replace(&mut self.copies, Copies::new(staged.staging.dir(), "copies-early")).close()?;
-        let settled = settled.close()?;
-        let before = staged.case.map(|c| c.files(&crate::tables::copies::TABLE, Some(staged.cluster)));
-        let before = before.transpose()?.unwrap_or_default();
-        let names = copies::own_names(&self.sources);
-        let feed = |(file, early): (PathBuf, bool)| copies::Feed { file, names: &names, early };
-        let files = before.into_iter().chain(early.clone()).map(|f| (f, true));
-        let feeds: Vec<copies::Feed<'_>> = files.chain(settled.clone().map(|f| (f, false))).map(feed).collect();
-        let known = copies::Known { keying: &self.keying, moved, lines: Default::default() };
-        copies::conclude(staged, &feeds, &known, &mut self.sources)?;
-        // The folder they lie in becomes part of the case.
-        for file in early.iter().chain(&settled) {
-            std::fs::remove_file(file).map_err(|e| CaseError::io(file, e))?;
-        }
-        Ok(())
     }
 
     /// Counts the rows that a source gave.

@@ -118,6 +118,9 @@ fn bytes(parts: &[Part]) -> Result<u64, MergeError> {
     Ok(sum)
 }
 
+/// A part, and its own name of the cluster that is read.
+type Reading<'p> = (&'p Part, &'p str);
+
 /// What is done so far.
 #[derive(Default)]
 struct Done {
@@ -219,7 +222,7 @@ fn duplicates(sources: &[SourceRow]) -> u64 {
 /// log, too.
 fn write_rows(
     staged: &mut Staged<'_>,
-    (parts, readings): (&[(&Part, &str)], &[(&Part, &str)]),
+    (parts, readings): (&[Reading<'_>], &[Reading<'_>]),
     rows: &[Vec<SourceRow>],
     numbered: &mut Numbered,
     (events, settled): (&events::Counted, &mut Copies),
