@@ -24,7 +24,7 @@ use super::source_path::SourcePath;
 pub use append::{CustodyError, LogState, append, begin, begin_with, state, state_of_bundle};
 pub use check::{CustodyCheck, check};
 pub(super) use collection::begin_for;
-pub use import::{CASE_LOG, Imported, record_import};
+pub use import::{CASE_LOG, Imported, PARTS, record_import, record_merge};
 
 /// The largest log that is read: an entry takes about 600 bytes.
 const MAX_LOG: u64 = 64 << 20;
@@ -48,6 +48,8 @@ pub enum Action {
     Copy,
     /// The bundle was imported into a case.
     Import,
+    /// A case was merged into another.
+    Merge,
 }
 
 impl Action {
@@ -59,6 +61,7 @@ impl Action {
             Self::Sign => "sign",
             Self::Copy => "copy",
             Self::Import => "import",
+            Self::Merge => "merge",
         }
     }
 }
@@ -93,7 +96,7 @@ pub struct Deed {
     pub from: Vec<SourcePath>,
     /// What it made.
     pub to: Option<SourcePath>,
-    /// In the log of a case: the hash of the last entry of the bundle's own log.
+    /// In the log of a case: the hash of the last entry of the bundle's or the part's own log.
     pub continues: Option<Sha256Digest>,
     /// Fingerprint of the key that signed.
     pub key: Option<String>,
@@ -124,7 +127,7 @@ pub struct Entry {
     pub from: Vec<SourcePath>,
     /// What it made.
     pub to: Option<SourcePath>,
-    /// In the log of a case: where the bundle's own log stood.
+    /// In the log of a case: where the log of the bundle, or of the part, stood.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub continues: Option<Sha256Digest>,
     /// Fingerprint of the key that signed.

@@ -62,8 +62,7 @@ impl Staging {
             remove_siblings(case_dir);
             let dir = sibling(case_dir);
             let made = missing_parents(case_dir);
-            fs::create_dir_all(&dir).map_err(|e| CaseError::io(&dir, e))?;
-            let lock = lock(&dir)?;
+            let lock = lock_new(&dir)?;
             return Ok(begun(dir, true, made, lock));
         }
         if !case_dir.join(MANIFEST).is_file() && !case_dir.join(PENDING).is_dir() && !is_blank(case_dir)? {
@@ -166,6 +165,31 @@ fn missing_parents(path: &Path) -> Vec<PathBuf> {
     above.take_while(|p| !p.exists()).map(Path::to_owned).collect()
 }
 
+/// Whether a change was cut off after its point of no return and is still to be completed.
+pub fn is_pending(case_dir: &Path) -> bool {
+    case_dir.join(PENDING).is_dir()
+}
+
+/// Keeps a case from being changed for as long as the file is held. Nothing is written: a case on a medium that cannot
+/// be written is held, too, and one without a lock file cannot be changed there.
+///
+/// # Errors
+/// When an import is changing it right now.
+pub fn hold(case_dir: &Path) -> Result<Option<File>, CaseError> {
+    let path = case_dir.join(LOCK);
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(CaseError::io(&path, e)),
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(Some(file)),
+        Err(fs::TryLockError::WouldBlock) => Err(CaseError::Locked(case_dir.display().to_string())),
+        // Some file systems have no locks; nobody can change a case there either.
+        Err(fs::TryLockError::Error(_)) => Ok(None),
+    }
+}
+
 /// Completes a change that was cut off after its point of no return.
 ///
 /// # Errors
@@ -219,6 +243,19 @@ fn lock(case_dir: &Path) -> Result<File, CaseError> {
         Err(fs::TryLockError::WouldBlock) => Err(CaseError::Locked(case_dir.display().to_string())),
         Err(fs::TryLockError::Error(e)) => Err(CaseError::io(&path, e)),
     }
+}
+
+/// Makes a folder and locks it. Another import may take the folder for litter while it is empty still, and remove it.
+fn lock_new(dir: &Path) -> Result<File, CaseError> {
+    const TIMES: u32 = 100;
+    for _ in 0..TIMES {
+        fs::create_dir_all(dir).map_err(|e| CaseError::io(dir, e))?;
+        match lock(dir) {
+            Err(CaseError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+            locked => return locked,
+        }
+    }
+    lock(dir)
 }
 
 fn remove_litter(case_dir: &Path) -> Result<(), CaseError> {

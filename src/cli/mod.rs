@@ -3,6 +3,8 @@
 //! Raw flags are resolved once, here, into [`Settings`]; subcommands never look at the environment.
 
 pub mod can;
+pub mod case;
+pub mod case_merge;
 pub mod check;
 pub mod collect;
 pub mod copy;
@@ -75,6 +77,8 @@ enum Command {
     Custody(custody::Args),
     /// Import bundles, files and folders into the case
     Import(import::Args),
+    /// Work on cases as a whole: merge those of an import in parts
+    Case(case::Args),
     /// List the evidence files of the case, with counts that add up
     Sources(sources::Args),
     /// What the evidence can and cannot show: log gaps, audit levels, known sets, listings
@@ -131,6 +135,7 @@ impl Cli {
             Command::Copy(args) => args.run(&settings),
             Command::Custody(args) => args.run(&settings),
             Command::Import(args) => args.run(&settings),
+            Command::Case(args) => args.run(&settings),
             Command::Sources(args) => args.run(&settings),
             Command::Coverage(args) => args.run(&settings),
             Command::Findings(args) => args.run(&settings),

@@ -19,7 +19,7 @@ pub struct GlobalArgs {
     /// The case: a folder of tables made by `import`
     #[arg(long, global = true, value_name = "DIR", env = "KUBESLEUTH_CASE", default_value = "./kubesleuth-case")]
     case: PathBuf,
-    /// The cluster asked about, when the case holds several; for `import`: the name to file the evidence under
+    /// The cluster asked about, when the case holds several; for `import` and `case merge`: the name to file the evidence under
     #[arg(long, global = true, value_name = "NAME")]
     cluster: Option<String>,
     /// How to show the answer

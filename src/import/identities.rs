@@ -8,6 +8,7 @@ use polars::prelude::*;
 
 use super::ImportError;
 use super::aws_auth::{self, Entry, Mapped, Mapping};
+use super::copies::{Copies, What};
 use super::logged_identity::{LineKey, Lines, LoggedIdentity, join_calls};
 use super::source_rows::SourceRow;
 use crate::case::frame::Frame;
@@ -60,30 +61,47 @@ impl Logged {
         Ok(logged)
     }
 
-    /// Takes the records of a source and counts them there.
-    pub fn take(&mut self, number: usize, records: Vec<LoggedIdentity>, sources: &mut [SourceRow]) {
+    /// With these records, of which no two are copies; each with the number of its source, in the order of sources.
+    pub fn of_records(rows: Vec<(usize, LoggedIdentity)>) -> Self {
+        Self { rows, ..Self::default() }
+    }
+
+    /// Takes the records of a source and counts them there; copies are written down.
+    ///
+    /// # Errors
+    /// When copies cannot be written down.
+    pub fn take(
+        &mut self,
+        number: usize,
+        records: Vec<LoggedIdentity>,
+        sources: &mut [SourceRow],
+        written: &mut Copies,
+    ) -> Result<(), ImportError> {
         let mut copies = Vec::new();
         for record in records {
             if let Some((at, source)) = record.at.zip(sources.get_mut(number)) {
                 source.saw(at);
             }
-            match self.lines.judge(record.key(), number) {
+            let key = record.key();
+            match self.lines.judge(key.clone(), number) {
                 Ok(()) => {
                     self.rows.push((number, record));
                     if let Some(source) = sources.get_mut(number) {
                         (source.records, source.rows) = (source.records + 1, source.rows + 1);
                     }
                 }
-                Err(of) => copies.push(of),
+                Err(of) => copies.push((of, key)),
             }
         }
-        for of in copies {
+        for (of, key) in copies {
             let id = sources.get(of).map(|s| s.source_id.clone()).unwrap_or_default();
             if let Some(source) = sources.get_mut(number) {
                 source.records += 1;
                 source.duplicate(&id);
+                written.push(&source.source_id, &id, What::Line(&key.text()))?;
             }
         }
+        Ok(())
     }
 
     /// The new rows.

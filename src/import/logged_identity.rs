@@ -62,6 +62,12 @@ impl LineKey {
         parts.extend(texts.map(|t| t.map(str::to_owned)));
         Self(parts)
     }
+
+    /// As one text.
+    pub fn text(&self) -> String {
+        // Texts and nulls: serialising them cannot fail.
+        serde_json::to_string(&self.0).unwrap_or_default()
+    }
 }
 
 impl LoggedIdentity {
@@ -152,6 +158,23 @@ impl LoggedIdentity {
         fill(&mut self.access_key_id, &sts.access_key_id);
         fill(&mut self.session_name, &sts.session_name);
         self.joined_with = Some(place);
+    }
+
+    /// Takes back what joining with `sts` may have filled in. What the line says of its own stays.
+    pub(super) fn separate(&mut self, sts: &Self) {
+        let of_uid = self.uid.as_deref().and_then(uid_parts);
+        let account = of_uid.map(|(account, _)| account.to_owned());
+        let account = account.or_else(|| self.arn.as_deref().and_then(aws::account_of).map(str::to_owned));
+        let principal_id = of_uid.map(|(_, id)| id.to_owned());
+        let take = |own: &mut Option<String>, other: &Option<String>, said: Option<String>| {
+            if own == other {
+                *own = said;
+            }
+        };
+        take(&mut self.account, &sts.account, account);
+        take(&mut self.principal_id, &sts.principal_id, principal_id);
+        take(&mut self.access_key_id, &sts.access_key_id, None);
+        take(&mut self.session_name, &sts.session_name, None);
     }
 }
 

@@ -4,8 +4,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow::array::{Array as _, AsArray as _, RecordBatch};
+use polars::prelude::LazyFrame;
+
 use super::chunks::Chunks;
 use super::completeness::{self, Read};
+use super::copies::{self, Copies, What};
 use super::coverage::NOT_COLLECTED;
 use super::dedup::{Keying, Seen, Verdict};
 use super::discover::{Found, Input, ObservedBasis, discover};
@@ -16,7 +20,7 @@ use super::materialise::{self, Tables, materialise};
 use super::notes::Notes;
 use super::parse::Parsed;
 use super::read_source::{Consumer, FileFacts, read_source, sha256_of, sha256_of_bytes};
-use super::resolve_copies;
+use super::resolve_copies::{self, Resolved};
 use super::room::Room;
 use super::same_bytes::{self, HELD, Place};
 use super::source_rows::SourceRow;
@@ -122,27 +126,30 @@ fn finish(
             ],
         )?);
     }
+    let mut manifest = staged.case.map_or_else(Manifest::new, |c| c.manifest().clone());
     let shared = std::mem::replace(&mut run.seen, Seen::with_limit(staged.staging.dir(), 1)).shared();
     let shared = shared.map_err(ImportError::aside)?;
+    let mut settled = Copies::new(staged.staging.dir(), "copies-settled");
+    let mut resolved = Resolved::default();
     let mut unread = staged.earlier_event_files()?;
     if !shared.is_empty() {
-        findings.extend(resolve_copies::resolve(&mut staged, &run.keying, &shared, &mut run.sources)?);
+        resolved = resolve_copies::resolve(&mut staged, &run.keying, &shared, &mut run.sources, &mut settled)?;
+        findings.append(&mut resolved.findings);
         // Rows that were noted may be gone.
         notes = Notes::new(staged.staging.dir());
         unread = staged.event_files()?;
     }
     unread.iter().try_for_each(|file| notes.take_file(file))?;
+    let early = std::mem::replace(&mut run.copies, Copies::new(staged.staging.dir(), "copies-early"));
+    copies::after_import(&mut staged, (early, settled), (&run.keying, &resolved.moved), &mut run.sources)?;
     let SnapshotRows { sightings, listings, discovery } = run.snapshot_rows()?;
     let (sightings, listings, discovery) =
         (staged.append_sightings(sightings)?, staged.append_listings(listings)?, staged.append_discovery(discovery)?);
     staged.append_rejects(&run.rejects)?;
     staged.append_identities(run.logged.rows(&run.sources)?)?;
-    staged.write_sources(&run.sources)?;
-    let tables = Tables { notes, sightings, listings, share: options.room.share };
-    let catalogue = staged.catalogue(discovery)?;
     let cluster = staged.cluster.to_owned();
-    let findings = materialise(staged.staging, &cluster, tables, &catalogue, &run.sources, findings)?;
-    let mut manifest = staged.case.map_or_else(Manifest::new, |c| c.manifest().clone());
+    let shown = Shown { sightings, listings, discovery };
+    let findings = conclude(staged, shown, (notes, options.room), &run.sources, findings)?;
     manifest.tool = Manifest::new().tool;
     manifest.imports.push(ImportRecord {
         number: u32::try_from(manifest.imports.len() + 1).unwrap_or(u32::MAX),
@@ -155,6 +162,31 @@ fn finish(
     let mut summary = run.summary(&cluster, true);
     summary.count_findings(&findings);
     Ok((summary, manifest.to_text()))
+}
+
+/// What snapshots of a cluster show, all of it.
+pub(super) struct Shown {
+    /// `object_sightings`, file by file.
+    pub(super) sightings: Vec<LazyFrame>,
+    /// `listings`.
+    pub(super) listings: LazyFrame,
+    /// `api_resources`.
+    pub(super) discovery: LazyFrame,
+}
+
+/// The end of every import: writes `sources` and all tables that follow from the rows; gives every finding.
+pub(super) fn conclude(
+    mut staged: Staged<'_>,
+    shown: Shown,
+    (notes, room): (Notes, Room),
+    sources: &[SourceRow],
+    findings: Vec<Finding>,
+) -> Result<Vec<Finding>, ImportError> {
+    staged.write_sources(sources)?;
+    let Shown { sightings, listings, discovery } = shown;
+    let tables = Tables { notes, sightings, listings, share: room.share };
+    let catalogue = staged.catalogue(discovery)?;
+    materialise(staged.staging, staged.cluster, tables, &catalogue, sources, findings)
 }
 
 fn check_bundles(found: &Found, options: &ImportOptions, progress: &dyn Progress) -> Result<Vec<Finding>, ImportError> {
@@ -229,6 +261,8 @@ struct Run {
     known_elsewhere: Vec<(Option<String>, String)>,
     /// Records of aws-iam-authenticator.
     logged: Logged,
+    /// What was left out while sources were read.
+    copies: Copies,
 }
 
 /// One file being read: what is found goes to the run.
@@ -256,9 +290,9 @@ impl Consumer for Reading<'_, '_> {
         self.run.refused(number, member, why);
     }
 
-    fn end(&mut self, number: usize, facts: &FileFacts) {
+    fn end(&mut self, number: usize, facts: &FileFacts) -> Result<(), ImportError> {
         self.run.describe(number, self.input, facts);
-        self.run.count_as_copy(number, self.input);
+        self.run.count_as_copy(number, self.input)
     }
 }
 
@@ -286,6 +320,7 @@ impl Run {
             listed: Vec::new(),
             known_elsewhere: Vec::new(),
             logged,
+            copies: Copies::new(dir, "copies-early"),
         })
     }
 
@@ -374,20 +409,23 @@ impl Run {
 
     /// A member too large to be held was read before its digest was known. When the case has its bytes,
     /// what it shows counts as copies.
-    fn count_as_copy(&mut self, number: usize, input: &Input) {
-        let Some(source) = self.sources.get(number).filter(|s| s.path != input.path && s.size >= HELD) else { return };
+    fn count_as_copy(&mut self, number: usize, input: &Input) -> Result<(), ImportError> {
+        let Some(source) = self.sources.get(number).filter(|s| s.path != input.path && s.size >= HELD) else {
+            return Ok(());
+        };
         let place = Place { path: &source.path, size: source.size, observed: input.observed_at(&source.path) };
         let before = self.sources.get(..number).unwrap_or_default();
         let Some(twin) = same_bytes::twin(before, place, || Ok(source.sha256.clone())).ok().flatten().cloned() else {
-            return;
+            return Ok(());
         };
         let own = |(n, _): &(usize, Parsed)| *n == number;
         let shown: usize = self.snapshots.iter().filter(|s| own(s)).map(|(_, p)| p.shown()).sum();
         self.snapshots.retain(|s| !own(s));
         self.findings.push(same_bytes::finding(&source.path.clone(), &twin));
-        let Some(source) = self.sources.get_mut(number) else { return };
+        let Some(source) = self.sources.get_mut(number) else { return Ok(()) };
         source.rows = source.rows.saturating_sub(shown as u64);
         (0..shown).for_each(|_| source.duplicate(&twin.source_id));
+        (0..shown).try_for_each(|_| self.copies.push(&source.source_id, &twin.source_id, What::Shown))
     }
 
     fn was_known(&mut self, input: &Input, path: &str, twin: &SourceRow) -> bool {
@@ -414,15 +452,14 @@ impl Run {
         let index = u32::try_from(number).unwrap_or(u32::MAX);
         let mut keep = vec![true; parsed.filed.len()];
         let mut copies = Vec::new();
-        for (key, keep) in parsed.keys.iter().zip(&mut keep) {
+        for (row, (key, keep)) in parsed.keys.iter().zip(&mut keep).enumerate() {
             let Some(key) = key else { continue };
             if let Verdict::Copy { of } = self.seen.judge(*key, index).map_err(ImportError::aside)? {
                 *keep = false;
-                copies.push(of);
+                copies.push((row, of));
             }
         }
-        let ids: Vec<String> =
-            copies.iter().filter_map(|of| Some(self.sources.get(*of as usize)?.source_id.clone())).collect();
+        let ids = self.write_copies(number, &copies, parsed.events.as_ref())?;
         if let Some(batch) = parsed.events.take() {
             let rows = keep.iter().filter(|keep| **keep).count() as u64;
             self.count_events(number, rows);
@@ -445,12 +482,31 @@ impl Run {
         }
         let id = source.source_id.clone();
         self.rejects.extend(parsed.rejects.drain(..).map(|r| (id.clone(), r)));
-        self.logged.take(number, std::mem::take(&mut parsed.identities), &mut self.sources);
+        let identities = std::mem::take(&mut parsed.identities);
+        self.logged.take(number, identities, &mut self.sources, &mut self.copies)?;
         if !(parsed.objects.is_empty() && parsed.lists.is_empty() && parsed.discovery.is_empty()) {
             parsed.keys.clear();
             self.snapshots.push((number, parsed));
         }
         Ok(())
+    }
+
+    /// Writes down copies, each with its row in the batch and the number of the source that has it; gives the ids of
+    /// these sources.
+    fn write_copies(
+        &mut self,
+        number: usize,
+        copies: &[(usize, u32)],
+        batch: Option<&RecordBatch>,
+    ) -> Result<Vec<String>, ImportError> {
+        let id = |n: usize| self.sources.get(n).map(|s| s.source_id.as_str()).unwrap_or_default();
+        let columns = resolve_copies::IDENTITY
+            .map(|name| batch.and_then(|b| b.column_by_name(name)).and_then(|c| c.as_string_view_opt()));
+        for (row, of) in copies {
+            let words = columns.map(|c| c.filter(|c| c.is_valid(*row)).map(|c| c.value(*row)));
+            self.copies.push(id(number), id(*of as usize), What::Event(words))?;
+        }
+        Ok(copies.iter().map(|(_, of)| id(*of as usize).to_owned()).collect())
     }
 
     /// Counts the rows that a source gave.
@@ -489,6 +545,11 @@ impl Run {
             _ => "unrecognised".to_owned(),
         };
         source.format = format;
+        if snapshot_info && !objects && source.format == "snapshot-info" {
+            // What lies beside it may come in another part of a merge.
+            source.observed = observed.map(|o| o.0);
+            source.observed_basis = observed.map(|o| o.1.as_str().to_owned());
+        }
         if objects {
             source.observed = observed.map(|o| o.0);
             source.observed_basis = observed.map(|o| o.1.as_str().to_owned());

@@ -63,7 +63,10 @@ pub trait Consumer {
     fn refused(&mut self, number: usize, member: &str, why: &str);
 
     /// A source ends.
-    fn end(&mut self, number: usize, facts: &FileFacts);
+    ///
+    /// # Errors
+    /// Ends the import.
+    fn end(&mut self, number: usize, facts: &FileFacts) -> Result<(), ImportError>;
 }
 
 /// Reads `input`.
@@ -95,8 +98,7 @@ pub fn read_source(
         }
         Err(e) => return Err(unreadable(e)),
     };
-    reading.consumer.end(number, &facts);
-    Ok(())
+    reading.consumer.end(number, &facts)
 }
 
 struct Reading<'a> {
@@ -243,8 +245,7 @@ impl Visitor for Walk<'_, '_> {
                 }
             }
         }
-        self.reading.consumer.end(number, &facts);
-        Ok(())
+        self.reading.consumer.end(number, &facts)
     }
 
     fn refused(&mut self, path: &str, why: &str) {

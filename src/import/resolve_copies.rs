@@ -19,6 +19,7 @@ use serde_json::Value;
 
 use super::ImportError;
 use super::agree::Content;
+use super::copies::{Copies, Moved};
 use super::dedup::Keying;
 use super::settle::{Rival, Sources, settle};
 use super::source_rows::SourceRow;
@@ -56,7 +57,9 @@ const NOT_CONTENT: [&str; 20] = [
 const JSON: [&str; 5] = ["user_extra", "impersonated_user_extra", "request_object", "response_object", "annotations"];
 
 /// Columns that make up an identity.
-const IDENTITY: [&str; 4] = ["component", "audit_id", "stage", "operation_part"];
+pub(super) const IDENTITY: [&str; 4] = ["component", "audit_id", "stage", "operation_part"];
+/// Identities whose rows are looked for at one time: an export that holds a whole log again shares them all.
+const IDENTITIES: usize = 1 << 20;
 /// Rows that are compared at one time, unless one identity has more.
 const AT_ONCE: usize = 4096;
 
@@ -64,7 +67,17 @@ const AT_ONCE: usize = 4096;
 /// place in the source, so a place does not tell rows apart.
 pub(super) type RowId = (usize, usize);
 
-/// Drops copies among the rows of these identities, counts them in `sources`, and reports collisions.
+/// What came of comparing rows.
+#[derive(Default)]
+pub struct Resolved {
+    /// Collisions.
+    pub findings: Vec<Finding>,
+    /// Events that went from one source to another.
+    pub moved: Moved,
+}
+
+/// Drops copies among the rows of these identities, counts them in `sources` and writes them down in `copies`, and
+/// reports collisions.
 ///
 /// # Errors
 /// When a part cannot be read or written.
@@ -73,31 +86,35 @@ pub fn resolve(
     keying: &Keying,
     shared: &[u64],
     sources: &mut [SourceRow],
-) -> Result<Vec<Finding>, ImportError> {
+    copies: &mut Copies,
+) -> Result<Resolved, ImportError> {
     let files = staged.event_files()?;
-    let groups = find_groups(&files, keying, shared)?;
-    let mut sources = Sources::new(sources);
+    let mut sources = Sources::new(sources, copies);
     let mut dropped = BTreeSet::new();
     let mut findings = Vec::new();
-    let mut rest = groups.as_slice();
-    while !rest.is_empty() {
-        let mut rows = 0_usize;
-        let fits = |g: &&Vec<RowId>| {
-            rows = rows.saturating_add(g.len());
-            rows <= AT_ONCE
-        };
-        let (now, later) = rest.split_at(rest.iter().take_while(fits).count().max(1));
-        rest = later;
-        for rivals in read_groups(&files, now, keying)? {
-            findings.extend(settle(rivals, &mut dropped, &mut sources));
+    for shared in shared.chunks(IDENTITIES) {
+        let groups = find_groups(&files, keying, shared)?;
+        let mut rest = groups.as_slice();
+        while !rest.is_empty() {
+            let mut rows = 0_usize;
+            let fits = |g: &&Vec<RowId>| {
+                rows = rows.saturating_add(g.len());
+                rows <= AT_ONCE
+            };
+            let (now, later) = rest.split_at(rest.iter().take_while(fits).count().max(1));
+            rest = later;
+            for rivals in read_groups(&files, now, keying)? {
+                findings.extend(settle(rivals, &mut dropped, &mut sources)?);
+            }
         }
     }
+    let moved = sources.moved;
     for (number, file) in files.iter().enumerate() {
         if dropped.range((number, 0)..(number + 1, 0)).next().is_some() {
             rewrite_without(staged, file, number, &dropped)?;
         }
     }
-    Ok(findings)
+    Ok(Resolved { findings, moved })
 }
 
 /// The rows of each identity that several rows have, identities in the order of their first rows.
@@ -186,6 +203,8 @@ fn rival(batch: &RecordBatch, row: usize, columns: &[Option<&str>], id: RowId, w
         }
     }
     let number = |name| int_at(batch, name, row).and_then(|n| u64::try_from(n).ok()).unwrap_or_default();
+    let words = IDENTITY.map(|name| text_at(batch, name, row));
+    let [component, audit_id, stage, part] = words;
     Rival {
         place: Provenance {
             source_id: text_at(batch, "source_id", row).unwrap_or_default().to_owned(),
@@ -195,7 +214,8 @@ fn rival(batch: &RecordBatch, row: usize, columns: &[Option<&str>], id: RowId, w
         },
         row: id,
         at: content.get("stage_timestamp").and_then(Value::as_i64).map(Timestamp::from_micros),
-        audit_id: text_at(batch, "audit_id", row).unwrap_or_default().to_owned(),
+        identity: keying.identity(component, audit_id.unwrap_or_default(), stage, part),
+        words: words.map(|word| word.map(str::to_owned)),
         digest: keying.content(Value::Object(content.clone()).to_string().as_bytes()),
         content: whole.then_some(content),
     }

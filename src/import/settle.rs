@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::ImportError;
 use super::agree::{Content, Relation, Side, compare, may_be_poorer};
+use super::copies::{Copies, Moved, What};
 use super::resolve_copies::RowId;
 use super::source_rows::SourceRow;
 use crate::model::finding::{Finding, Severity};
@@ -20,7 +22,9 @@ pub(super) struct Rival {
     pub(super) place: Provenance,
     pub(super) row: RowId,
     pub(super) at: Option<Timestamp>,
-    pub(super) audit_id: String,
+    pub(super) identity: u64,
+    /// Component, audit ID, stage, part of the operation.
+    pub(super) words: [Option<String>; 4],
     /// Digest of the content.
     pub(super) digest: u64,
     /// `None` where the identity has too many rows to hold them all.
@@ -31,12 +35,16 @@ pub(super) struct Rival {
 pub(super) struct Sources<'s> {
     rows: &'s mut [SourceRow],
     places: HashMap<String, usize>,
+    /// Rows that went from one source to another.
+    pub(super) moved: Moved,
+    /// Writes down what is dropped.
+    copies: &'s mut Copies,
 }
 
 impl<'s> Sources<'s> {
-    pub(super) fn new(rows: &'s mut [SourceRow]) -> Self {
+    pub(super) fn new(rows: &'s mut [SourceRow], copies: &'s mut Copies) -> Self {
         let places = rows.iter().enumerate().map(|(n, s)| (s.source_id.clone(), n)).collect();
-        Self { rows, places }
+        Self { rows, places, moved: Moved::default(), copies }
     }
 
     /// What a row says, and what its source cannot say.
@@ -46,12 +54,53 @@ impl<'s> Sources<'s> {
         rival.content.as_ref().map(|content| Side { content, absent })
     }
 
-    fn drop_row(&mut self, cut: &Rival, kept: &Provenance, dropped: &mut BTreeSet<RowId>) {
-        if let Some(source) = self.places.get(&cut.place.source_id).and_then(|n| self.rows.get_mut(*n)) {
+    /// Counts a row that goes; `whole`: nothing under its identity is left of its source.
+    fn drop_row(&mut self, cut: &Rival, kept: &str, whole: bool) -> Result<(), ImportError> {
+        let own = cut.place.source_id.as_str();
+        if let Some(source) = self.places.get(own).and_then(|n| self.rows.get_mut(*n)) {
             source.rows = source.rows.saturating_sub(1);
-            source.duplicate(&kept.source_id);
+            source.duplicate(kept);
         }
-        dropped.insert(cut.row);
+        if let (true, Some(from), Some(to)) = (whole, self.places.get(own), self.places.get(kept)) {
+            self.moved.went(cut.identity, *from, *to);
+        }
+        self.copies.push(own, kept, What::Event(cut.words.each_ref().map(Option::as_deref)))
+    }
+}
+
+/// Rows that go, each with the row it went for, which may go in turn.
+#[derive(Default)]
+struct Cuts {
+    rows: Vec<(Rival, RowId)>,
+}
+
+impl Cuts {
+    fn cut(&mut self, mut rival: Rival, by: RowId) {
+        rival.content = None;
+        self.rows.push((rival, by));
+    }
+
+    /// Counts them at the sources of the rows that are kept in the end.
+    fn count(
+        self,
+        kept: &[Rival],
+        dropped: &mut BTreeSet<RowId>,
+        sources: &mut Sources<'_>,
+    ) -> Result<(), ImportError> {
+        let kept: HashMap<RowId, &str> = kept.iter().map(|k| (k.row, k.place.source_id.as_str())).collect();
+        let staying: BTreeSet<&str> = kept.values().copied().collect();
+        let next: HashMap<RowId, RowId> = self.rows.iter().map(|(rival, by)| (rival.row, *by)).collect();
+        for (rival, by) in &self.rows {
+            let mut last = by;
+            while let Some(by) = next.get(last) {
+                last = by;
+            }
+            if let Some(source) = kept.get(last) {
+                sources.drop_row(rival, source, !staying.contains(rival.place.source_id.as_str()))?;
+            }
+            dropped.insert(rival.row);
+        }
+        Ok(())
     }
 }
 
@@ -67,34 +116,34 @@ pub(super) fn settle(
     mut rivals: Vec<Rival>,
     dropped: &mut BTreeSet<RowId>,
     sources: &mut Sources<'_>,
-) -> Option<Finding> {
+) -> Result<Option<Finding>, ImportError> {
     rivals.sort_by(|a, b| a.order().cmp(&b.order()));
-    let kept = without_poorer(without_equal(rivals, dropped, sources), dropped, sources);
-    let first = kept.first()?;
-    if kept.len() < 2 {
-        return None;
-    }
-    Some(Finding {
+    let mut cuts = Cuts::default();
+    let distinct = without_equal(rivals, &mut cuts);
+    let kept = without_poorer(distinct, &mut cuts, sources);
+    cuts.count(&kept, dropped, sources)?;
+    let Some(first) = kept.first().filter(|_| kept.len() > 1) else { return Ok(None) };
+    Ok(Some(Finding {
         severity: Severity::High,
         code: "audit-id-collision",
         message: format!(
             "{} events that say different things share audit ID `{}` and stage: a client may have chosen it; all are kept",
             kept.len(),
-            first.audit_id
+            first.words.get(1).and_then(Option::as_deref).unwrap_or_default()
         ),
         at: first.at,
         witnesses: kept.iter().take(WITNESSES).map(|k| k.place.clone()).collect(),
-    })
+    }))
 }
 
 /// Of rows that say the very same, the first.
-fn without_equal(rivals: Vec<Rival>, dropped: &mut BTreeSet<RowId>, sources: &mut Sources<'_>) -> Vec<Rival> {
+fn without_equal(rivals: Vec<Rival>, cuts: &mut Cuts) -> Vec<Rival> {
     let mut first: HashMap<u64, usize> = HashMap::new();
     let mut kept: Vec<Rival> = Vec::new();
     for rival in rivals {
         let twin = first.get(&rival.digest).and_then(|n| kept.get(*n)).filter(|k| k.content == rival.content);
-        match twin {
-            Some(twin) => sources.drop_row(&rival, &twin.place, dropped),
+        match twin.map(|twin| twin.row) {
+            Some(twin) => cuts.cut(rival, twin),
             None => {
                 first.entry(rival.digest).or_insert(kept.len());
                 kept.push(rival);
@@ -105,7 +154,7 @@ fn without_equal(rivals: Vec<Rival>, dropped: &mut BTreeSet<RowId>, sources: &mu
 }
 
 /// Of rows that agree in all that both can say, the fullest.
-fn without_poorer(rivals: Vec<Rival>, dropped: &mut BTreeSet<RowId>, sources: &mut Sources<'_>) -> Vec<Rival> {
+fn without_poorer(rivals: Vec<Rival>, cuts: &mut Cuts, sources: &Sources<'_>) -> Vec<Rival> {
     let mut left = COMPARISONS;
     let mut kept: Vec<Rival> = Vec::new();
     // Two that lack nothing and are not equal are two events: only those that may lack something are compared.
@@ -125,12 +174,12 @@ fn without_poorer(rivals: Vec<Rival>, dropped: &mut BTreeSet<RowId>, sources: &m
                 kept.push(rival);
             }
             Some((n, k, Relation::FirstIsPoorer)) => {
-                let cut = std::mem::replace(k, rival);
-                sources.drop_row(&cut, &k.place, dropped);
+                let by = rival.row;
+                cuts.cut(std::mem::replace(k, rival), by);
                 poor.retain(|p| *p != n);
                 poor.extend(may_lack.then_some(n));
             }
-            Some((_, k, _)) => sources.drop_row(&rival, &k.place, dropped),
+            Some((_, k, _)) => cuts.cut(rival, k.row),
         }
     }
     kept

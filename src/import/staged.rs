@@ -91,6 +91,14 @@ impl Staged<'_> {
         Ok(self.files(table, &new)?)
     }
 
+    /// A table after the import, with these new files, as paths inside the case.
+    ///
+    /// # Errors
+    /// When the files cannot be scanned.
+    pub fn with_files(&self, table: &'static Table, new: &[PathBuf]) -> Result<LazyFrame, CaseError> {
+        scan(table, self.files(table, new)?)
+    }
+
     /// Adds sightings; gives the table file by file.
     ///
     /// # Errors

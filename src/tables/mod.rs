@@ -4,6 +4,7 @@
 pub mod api_resources;
 pub mod binding_subjects;
 pub mod build;
+pub mod copies;
 pub mod coverage;
 pub mod event_builder;
 pub mod events;

@@ -15,6 +15,9 @@ use super::{Action, Actor, CustodyError, Deed};
 /// Name of the custody log inside a case.
 pub const CASE_LOG: &str = "custody.jsonl";
 
+/// Folder inside a merged case that keeps the custody logs of its parts, each under the SHA-256 of its bytes.
+pub const PARTS: &str = "custody";
+
 /// What was imported.
 #[derive(Clone, Copy, Debug)]
 pub enum Imported<'a> {
@@ -56,6 +59,37 @@ pub fn record_import(
     if let Err(e) = add(&log, &deed, actor) {
         let message = format!("the import is not recorded in the case's custody log: {e}");
         findings.push(finding(Severity::Medium, "custody-log-not-written", message));
+    }
+    findings
+}
+
+/// Records that cases were merged into the one in `case_dir`: an entry for each part, with where its own log stood.
+/// What could not be recorded is a finding: the merge has happened.
+pub fn record_merge(case_dir: &Path, parts: &[&Path], at: Timestamp, actor: &Actor, result: &str) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for part in parts {
+        let continues = match super::state(&part.join(CASE_LOG)) {
+            Ok(state) => state.map(|s| s.last.hash),
+            Err(e) => {
+                findings.push(finding(Severity::Medium, "custody-log-damaged", e.to_string()));
+                None
+            }
+        };
+        let deed = Deed {
+            at,
+            action: Action::Merge,
+            seal: None,
+            from: vec![SourcePath::from_os(absolute(part))],
+            to: Some(SourcePath::from_os(absolute(case_dir))),
+            continues,
+            key: None,
+            result: result.to_owned(),
+        };
+        if let Err(e) = add(&case_dir.join(CASE_LOG), &deed, actor) {
+            let message = format!("the merge is not recorded in the case's custody log: {e}");
+            findings.push(finding(Severity::Medium, "custody-log-not-written", message));
+            break;
+        }
     }
     findings
 }
