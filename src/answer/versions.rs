@@ -111,7 +111,7 @@ impl Version {
     }
 }
 
-/// The versions that a filter selects, in the order of the table, neighbours that are one state made one.
+/// The versions that a filter selects, by object and time, neighbours that are one state made one.
 ///
 /// # Errors
 /// When the table cannot be read.
@@ -157,7 +157,10 @@ pub fn read(rows: LazyFrame) -> Result<Vec<Version>, CaseError> {
             pieces: vec![(held, basis.get(row).and_then(Basis::from_word).unwrap_or(Basis::Unknown))],
         }
     });
-    Ok(states(versions.collect()))
+    let mut versions: Vec<Version> = versions.collect();
+    // In the table, objects are sorted within shares only.
+    versions.sort_by(|a, b| (a.key(), a.held).cmp(&(b.key(), b.held)));
+    Ok(states(versions))
 }
 
 /// Makes one of neighbours that are one state known in different ways.

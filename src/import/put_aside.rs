@@ -313,3 +313,67 @@ impl SightingRow<'_> {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn change<'a>(verb: &'a str, name: &'a str, body: Option<&'a str>) -> ChangeRow<'a> {
+        ChangeRow {
+            verb: verb.into(),
+            group: "apps".into(),
+            namespace: "a".into(),
+            name: name.into(),
+            response_body: body,
+            ..ChangeRow::default()
+        }
+    }
+
+    fn loaded(aside: PutAside, size: usize) -> Vec<Share> {
+        let shares = aside.shares(size);
+        (0..shares.len()).map(|number| shares.load(number).unwrap()).collect()
+    }
+
+    #[test]
+    fn records_of_an_object_are_in_the_share_that_has_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut aside = PutAside::new(dir.path());
+        let names: Vec<String> = (0..500).map(|n| format!("web-{n}")).collect();
+        let large = format!("{{\"kind\":\"Deployment\",\"data\":\"{}\"}}", "x".repeat(5000));
+        for _ in 0..3 {
+            names.iter().for_each(|name| aside.change(change("update", name, Some(&large))).unwrap());
+        }
+        assert!(aside.file.is_some(), "7 MB do not stay in memory");
+        let shares = loaded(aside, 1 << 20);
+        assert!(shares.len() > 5);
+        let mut seen = 0;
+        for share in &shares {
+            assert!(share.changes.iter().all(|c| share.has("apps", "a", &c.name) && c.response_body.is_some()));
+            seen += share.changes.len();
+        }
+        assert_eq!(seen, 1500);
+        assert!(names.iter().all(|name| shares.iter().filter(|s| s.has("apps", "a", name)).count() == 1));
+    }
+
+    #[test]
+    fn what_was_asked_of_many_is_in_every_share_and_a_nameless_change_where_its_body_says() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut aside = PutAside::new(dir.path());
+        let body = "{\"kind\":\"Deployment\",\"metadata\":{\"name\":\"web-x7\"}}";
+        aside.change(change("create", "", Some(body))).unwrap();
+        aside.change(change("create", "", None)).unwrap();
+        aside.change(change("deletecollection", "", None)).unwrap();
+        aside.core(change("create", "role", None)).unwrap();
+        assert!(aside.file.is_none(), "little stays in memory");
+        let shares = aside.shares(0);
+        assert_eq!(shares.core().unwrap().len(), 1);
+        for number in 0..shares.len() {
+            let share = shares.load(number).unwrap();
+            let verbs: Vec<&str> = share.changes.iter().map(|c| c.verb.as_str()).collect();
+            let wanted: &[&str] =
+                if share.has("apps", "a", "web-x7") { &["create", "deletecollection"] } else { &["deletecollection"] };
+            assert_eq!(verbs, wanted);
+        }
+    }
+}
