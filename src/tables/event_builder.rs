@@ -17,6 +17,7 @@ use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use super::build::{list_builder, time_builder};
 use super::events;
 use super::text_builder::TextBuilder;
+use crate::formats::cursor::Cursor;
 use crate::formats::sink::Envelope;
 use crate::model::audit::{AuditEvent, ObjectReference, ResponseStatus, UserInfo};
 pub use crate::model::event_times::EventTimes;
@@ -45,6 +46,34 @@ struct Extra<'a> {
     pod_name: First<'a>,
     #[serde(borrow, default, rename = "authentication.kubernetes.io/node-name")]
     node_name: First<'a>,
+}
+
+impl<'a> Extra<'a> {
+    fn of(json: &'a str) -> Self {
+        Self::plain(json).or_else(|| serde_json::from_str(json).ok()).unwrap_or_default()
+    }
+
+    /// Lists of texts, as API servers write them.
+    fn plain(json: &'a str) -> Option<Self> {
+        let mut extra = Self::default();
+        let (mut cursor, mut seen) = (Cursor::new(json), [false; 3]);
+        cursor.object(|c, key| {
+            let [id, pod, node] = &mut seen;
+            let (seen, First(place)) = match key {
+                "authentication.kubernetes.io/credential-id" => (id, &mut extra.credential_id),
+                "authentication.kubernetes.io/pod-name" => (pod, &mut extra.pod_name),
+                "authentication.kubernetes.io/node-name" => (node, &mut extra.node_name),
+                _ => return c.skip(),
+            };
+            // A key given twice is an error to serde.
+            (!std::mem::replace(seen, true)).then_some(())?;
+            c.list(|c| match place {
+                None => c.string().map(|first| *place = Some(first)),
+                Some(_) => c.skip(),
+            })
+        })?;
+        cursor.is_done().then_some(extra)
+    }
 }
 
 /// The first of a list of texts.
@@ -240,7 +269,7 @@ impl EventBuilder {
         self.user_uid.append_option(text(&user.uid));
         push_list(&mut self.user_groups, user.groups.as_deref());
         self.user_extra.append_option(user.extra.map(|e| e.get()));
-        let extra: Extra<'_> = user.extra.and_then(|e| serde_json::from_str(e.get()).ok()).unwrap_or_default();
+        let extra = user.extra.map(|e| Extra::of(e.get())).unwrap_or_default();
         self.user_credential_id.append_option(text(&extra.credential_id.0));
         self.user_pod_name.append_option(text(&extra.pod_name.0));
         self.user_node_name.append_option(text(&extra.node_name.0));
@@ -276,16 +305,9 @@ impl EventBuilder {
     }
 
     fn push_annotations(&mut self, event: &AuditEvent<'_>, envelope: &Envelope<'_>) {
-        let get = |key: &str| event.annotations.as_ref().and_then(|a| a.get(key)).map(|v| &**v);
-        match &event.annotations {
-            Some(all) => {
-                self.scratch.clear();
-                // Writing to memory cannot fail.
-                let _ = serde_json::to_writer(&mut self.scratch, all);
-                self.annotations.append_option(std::str::from_utf8(&self.scratch).ok());
-            }
-            None => self.annotations.append_null(),
-        }
+        let get = |key: &str| event.annotations.as_ref().and_then(|a| a.get(key));
+        // Writing to memory cannot fail.
+        self.annotations.append_option(event.annotations.as_ref().and_then(|all| all.json(&mut self.scratch)));
         self.authorization_decision.append_option(get("authorization.k8s.io/decision"));
         self.authorization_reason.append_option(get("authorization.k8s.io/reason"));
         self.issued_credential_id.append_option(get("authentication.kubernetes.io/issued-credential-id"));
