@@ -2,7 +2,6 @@
 //! sources as Filebeat writes them. The raw message is preferred; without it `kubernetes.audit` holds the
 //! event taken apart, with milliseconds only and dots of annotation keys turned into underscores.
 
-
 use super::fields::Fields;
 use super::format::Format;
 use super::open::{Around, Doc, Opener};

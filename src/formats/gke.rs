@@ -3,7 +3,6 @@
 //! either is ambiguous (a name may be missing). What the entry does not say stays absent: its
 //! `google.rpc` code goes into `grpc_code`, its one address may be any of the request's.
 
-
 use serde_json::value::RawValue;
 
 use super::fields::Fields;

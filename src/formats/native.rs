@@ -11,7 +11,7 @@ use crate::model::text::Text;
 
 /// Reads an event into `event`, which must be empty; `None` leaves the record to the general parser.
 pub(super) fn read<'a>(text: &'a str, event: &mut AuditEvent<'a>) -> Option<EventTimes> {
-    let mut cursor = Cursor::new(text);
+    let mut cursor = Cursor::new(text)?;
     let mut seen = Seen::default();
     cursor.object(|c, key| member(c, key, event, &mut seen))?;
     let whole = cursor.is_done() && event.kind.as_deref() == Some("Event");

@@ -56,7 +56,7 @@ impl<'a> Extra<'a> {
     /// Lists of texts, as API servers write them.
     fn plain(json: &'a str) -> Option<Self> {
         let mut extra = Self::default();
-        let (mut cursor, mut seen) = (Cursor::new(json), [false; 3]);
+        let (mut cursor, mut seen) = (Cursor::new(json)?, [false; 3]);
         cursor.object(|c, key| {
             let [id, pod, node] = &mut seen;
             let (seen, First(place)) = match key {
@@ -109,7 +109,8 @@ impl<'de> Visitor<'de> for FirstVisitor {
 /// What every builder of a column can do.
 trait Column {
     fn begin(block: &Buffer) -> Self;
-    fn column(&mut self) -> ArrayRef;
+    /// The column; `none` is shared by columns of texts that hold nothing.
+    fn column(&mut self, none: &mut Option<ArrayRef>) -> ArrayRef;
 }
 
 impl Column for TextBuilder {
@@ -117,8 +118,8 @@ impl Column for TextBuilder {
         Self::new(block)
     }
 
-    fn column(&mut self) -> ArrayRef {
-        self.finish()
+    fn column(&mut self, none: &mut Option<ArrayRef>) -> ArrayRef {
+        self.finish(none)
     }
 }
 
@@ -129,7 +130,7 @@ macro_rules! plain_columns {
                 $new
             }
 
-            fn column(&mut self) -> ArrayRef {
+            fn column(&mut self, _: &mut Option<ArrayRef>) -> ArrayRef {
                 Arc::new(self.finish())
             }
         })*
@@ -166,7 +167,8 @@ macro_rules! event_columns {
             /// When the builder and the table's description disagree.
             pub fn finish(&mut self) -> Result<RecordBatch, ArrowError> {
                 self.rows = 0;
-                let arrays: Vec<ArrayRef> = vec![$(self.$field.column(),)*];
+                let mut none = None;
+                let arrays: Vec<ArrayRef> = vec![$(self.$field.column(&mut none),)*];
                 RecordBatch::try_new(events::TABLE.view_schema(), arrays)
             }
         }
