@@ -48,6 +48,7 @@ pub mod refusals;
 mod repair;
 mod salvage;
 pub mod sink;
+mod skip;
 pub mod source;
 mod spanning;
 mod splunk;

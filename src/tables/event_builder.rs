@@ -2,7 +2,6 @@
 //! here: typed builders, no cells, no allocation per value, and texts that lie in the block being read are
 //! pointed at instead of copied. Traded for it: a block stays in memory until its rows are written.
 
-use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -11,13 +10,11 @@ use arrow::array::{
 };
 use arrow::buffer::Buffer;
 use arrow::error::ArrowError;
-use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 
 use super::build::{list_builder, time_builder};
 use super::events;
 use super::text_builder::TextBuilder;
-use crate::formats::cursor::Cursor;
+use super::user_extra::Extra;
 use crate::formats::sink::Envelope;
 use crate::model::audit::{AuditEvent, ObjectReference, ResponseStatus, UserInfo};
 pub use crate::model::event_times::EventTimes;
@@ -35,75 +32,6 @@ pub struct Place<'a> {
     pub line: u64,
     /// Length in bytes.
     pub length: u64,
-}
-
-/// The keys of `user.extra` that have a column.
-#[derive(Default, Deserialize)]
-struct Extra<'a> {
-    #[serde(borrow, default, rename = "authentication.kubernetes.io/credential-id")]
-    credential_id: First<'a>,
-    #[serde(borrow, default, rename = "authentication.kubernetes.io/pod-name")]
-    pod_name: First<'a>,
-    #[serde(borrow, default, rename = "authentication.kubernetes.io/node-name")]
-    node_name: First<'a>,
-}
-
-impl<'a> Extra<'a> {
-    fn of(json: &'a str) -> Self {
-        Self::plain(json).or_else(|| serde_json::from_str(json).ok()).unwrap_or_default()
-    }
-
-    /// Lists of texts, as API servers write them.
-    fn plain(json: &'a str) -> Option<Self> {
-        let mut extra = Self::default();
-        let (mut cursor, mut seen) = (Cursor::new(json)?, [false; 3]);
-        cursor.object(|c, key| {
-            let [id, pod, node] = &mut seen;
-            let (seen, First(place)) = match key {
-                "authentication.kubernetes.io/credential-id" => (id, &mut extra.credential_id),
-                "authentication.kubernetes.io/pod-name" => (pod, &mut extra.pod_name),
-                "authentication.kubernetes.io/node-name" => (node, &mut extra.node_name),
-                _ => return c.skip(),
-            };
-            // A key given twice is an error to serde.
-            (!std::mem::replace(seen, true)).then_some(())?;
-            c.list(|c| match place {
-                None => c.string().map(|first| *place = Some(first)),
-                Some(_) => c.skip(),
-            })
-        })?;
-        cursor.is_done().then_some(extra)
-    }
-}
-
-/// The first of a list of texts.
-#[derive(Default)]
-struct First<'a>(Option<Text<'a>>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for First<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(FirstVisitor)
-    }
-}
-
-struct FirstVisitor;
-
-impl<'de> Visitor<'de> for FirstVisitor {
-    type Value = First<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of strings")
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(First(None))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-        let first = list.next_element()?;
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(First(first))
-    }
 }
 
 /// What every builder of a column can do.
