@@ -173,8 +173,12 @@ impl<R: Read> BlockReader<R> {
     fn fill(&mut self) {
         let start = self.carried.len();
         let end = start.saturating_add(self.block_size.max(1 << 16));
-        // The whole block at once: growing would copy it.
-        self.carried.reserve_exact(end - start);
+        // The whole block at once: growing would copy it. A line longer than a block grows by doubling all the same.
+        if start < self.block_size {
+            self.carried.reserve_exact(end - start);
+        } else {
+            self.carried.reserve(end - start);
+        }
         while self.carried.len() < end && !self.ended {
             self.read_step(end);
         }
