@@ -14,6 +14,9 @@ use super::{Reject, hex};
 /// The longest line that is read; longer ones are rejects.
 pub const MAX_LINE: usize = 256 << 20;
 
+/// Bytes read at a time.
+const STEP: usize = 128 << 10;
+
 /// Whole lines that follow one another in a source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Block {
@@ -156,7 +159,10 @@ impl<R: Read> BlockReader<R> {
 
     fn cut(&mut self, end: usize) -> Block {
         self.searched = 0;
-        let rest = self.carried.split_off(end);
+        let tail = self.carried.get(end..).unwrap_or_default();
+        let mut rest = Vec::with_capacity(tail.len().saturating_add(self.block_size));
+        rest.extend_from_slice(tail);
+        self.carried.truncate(end);
         let bytes = std::mem::replace(&mut self.carried, rest);
         let block = Block { offset: self.offset, first_line: self.line, bytes: Buffer::from_vec(bytes) };
         self.offset += block.bytes.len() as u64;
@@ -165,8 +171,31 @@ impl<R: Read> BlockReader<R> {
     }
 
     fn fill(&mut self) {
-        let wanted = self.block_size.max(1 << 16) as u64;
-        match self.inner.by_ref().take(wanted).read_to_end(&mut self.carried) {
+        let start = self.carried.len();
+        let end = start.saturating_add(self.block_size.max(1 << 16));
+        // The whole block at once: growing would copy it. A line longer than a block grows by doubling all the same.
+        if start < self.block_size {
+            self.carried.reserve_exact(end - start);
+        } else {
+            self.carried.reserve(end - start);
+        }
+        while self.carried.len() < end && !self.ended {
+            self.read_step(end);
+        }
+    }
+
+    /// Reads some more, up to `end`, in steps that stay in the cache while they are hashed.
+    fn read_step(&mut self, end: usize) {
+        let start = self.carried.len();
+        self.carried.resize(end.min(start + STEP), 0);
+        let read = loop {
+            match self.inner.read(self.carried.get_mut(start..).unwrap_or_default()) {
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                read => break read,
+            }
+        };
+        self.carried.truncate(start + read.as_ref().copied().unwrap_or_default());
+        match read {
             Ok(0) => self.ended = true,
             Ok(_) => {}
             Err(e) => {

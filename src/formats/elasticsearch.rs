@@ -2,14 +2,13 @@
 //! sources as Filebeat writes them. The raw message is preferred; without it `kubernetes.audit` holds the
 //! event taken apart, with milliseconds only and dots of annotation keys turned into underscores.
 
-use std::collections::BTreeMap;
-
 use super::fields::Fields;
 use super::format::Format;
 use super::open::{Around, Doc, Opener};
 use super::sink::{Fact, Page};
 use super::spot::Placer;
 use super::{audit, warnings};
+use crate::model::annotations::Annotations;
 use crate::model::text::Text;
 
 /// Domains of annotation keys that Kubernetes and OpenShift write. A domain holds no underscore, so for
@@ -112,7 +111,7 @@ fn parsed<'a>(source: &Fields<'a>) -> Option<&'a str> {
 }
 
 /// Adds the true key beside each changed one whose domain is known.
-fn restore(annotations: &mut Option<BTreeMap<Text<'_>, Text<'_>>>) {
+fn restore(annotations: &mut Option<Annotations<'_>>) {
     let Some(all) = annotations else { return };
     let mut found = Vec::new();
     for (key, value) in all.iter() {
@@ -124,7 +123,7 @@ fn restore(annotations: &mut Option<BTreeMap<Text<'_>, Text<'_>>>) {
         }
     }
     for (key, value) in found {
-        all.entry(key).or_insert(value);
+        all.or_insert(key, value);
     }
 }
 
@@ -137,7 +136,7 @@ mod tests {
     fn known_annotation_keys_come_back_and_the_found_ones_stay() {
         let mut all = serde_json::from_str(r#"{"authorization_k8s_io/decision":"allow","my_own_io/key":"x","plain":"y","audit.k8s.io/truncated":"true"}"#).unwrap();
         restore(&mut all);
-        let keys: Vec<String> = all.unwrap().keys().map(ToString::to_string).collect();
+        let keys: Vec<String> = all.unwrap().iter().map(|(key, _)| key.to_string()).collect();
         assert_eq!(
             keys,
             [

@@ -3,8 +3,6 @@
 //! either is ambiguous (a name may be missing). What the entry does not say stays absent: its
 //! `google.rpc` code goes into `grpc_code`, its one address may be any of the request's.
 
-use std::collections::BTreeMap;
-
 use serde_json::value::RawValue;
 
 use super::fields::Fields;
@@ -12,6 +10,7 @@ use super::format::Format;
 use super::open::{Around, Doc, Opener};
 use super::sink::{Fact, Skipped};
 use super::warnings;
+use crate::model::annotations::Annotations;
 use crate::model::audit::{AuditEvent, ObjectReference, ResponseStatus, UserInfo};
 use crate::model::event_times::EventTimes;
 use crate::model::text::Text;
@@ -72,7 +71,7 @@ struct Entry<'a> {
     status: Option<(i32, Option<Text<'a>>)>,
     request: Option<Box<RawValue>>,
     response: Option<Box<RawValue>>,
-    annotations: Option<BTreeMap<Text<'a>, Text<'a>>>,
+    annotations: Option<Annotations<'a>>,
     times: EventTimes,
     received_by_log: Option<crate::model::time::Timestamp>,
     part: Option<&'static str>,
@@ -124,8 +123,8 @@ impl<'a> Entry<'a> {
                 .status
                 .as_ref()
                 .map(|(_, message)| ResponseStatus { message: message.clone(), ..Default::default() }),
-            request_object: self.request.as_deref(),
-            response_object: self.response.as_deref(),
+            request_object: self.request.as_deref().map(Into::into),
+            response_object: self.response.as_deref().map(Into::into),
             annotations: self.annotations.clone(),
             ..AuditEvent::default()
         };

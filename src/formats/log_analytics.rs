@@ -89,8 +89,8 @@ fn event<'c>(
         user_agent: plain("UserAgent"),
         object_ref: dynamic(get, "ObjectRef")?,
         response_status: dynamic(get, "ResponseStatus")?,
-        request_object: request,
-        response_object: response,
+        request_object: request.map(Into::into),
+        response_object: response.map(Into::into),
         annotations: dynamic(get, "Annotations")?,
         ..AuditEvent::default()
     })

@@ -11,7 +11,7 @@ use super::layout::Context;
 use super::sink::{Envelope, EventRecord, Fact, JsonDocument, Sink, Skipped, Span};
 use super::spot::{Placer, Spot};
 use super::units::{MAX_NESTING, too_deep};
-use super::{Reject, json_formats, salvage, text_lines, warnings};
+use super::{Reject, json_formats, native, salvage, text_lines, warnings};
 use crate::model::audit::AuditEvent;
 use crate::model::event_times::EventTimes;
 
@@ -130,6 +130,9 @@ impl Opener<'_> {
     /// # Errors
     /// When the text is not one whole JSON value; nothing was handed on then.
     pub(super) fn json(&mut self, text: &str, around: Around<'_>) -> Result<(), serde_json::Error> {
+        if self.native(text, around) {
+            return Ok(());
+        }
         if text.starts_with(NATIVE_START) && !has_collector_key(text) && self.native_text(text, around)? {
             return Ok(());
         }
@@ -254,18 +257,33 @@ impl Opener<'_> {
         Ok(true)
     }
 
-    /// Hands an event on.
+    /// Opens a native event of the common shape; false, and nothing handed on, when it is anything else.
+    pub(super) fn native(&mut self, text: &str, around: Around<'_>) -> bool {
+        if !text.starts_with(NATIVE_START) {
+            return false;
+        }
+        let mut event = AuditEvent::default();
+        let Some(times) = native::read(text, &mut event) else { return false };
+        self.shallow_event(&event, times, text, around);
+        true
+    }
+
+    /// Hands an event on, unless it is nested too deep.
     pub(super) fn event(&mut self, event: &AuditEvent<'_>, times: EventTimes, raw: &str, around: Around<'_>) {
-        let format =
-            around.format.or(self.ctx.layout).unwrap_or_else(|| audit::format_of(event.api_version.as_deref()));
         // Bodies that were quoted in an envelope, a cell or a string are looked at for the first time here.
         let bodies = [event.request_object, event.response_object];
         if bodies.iter().flatten().any(|b| too_deep(b.get().as_bytes())) {
             let why = format!("JSON nested deeper than {MAX_NESTING}");
             return self.reject(raw, &why, around, warnings::REJECTED_LINE);
         }
+        self.shallow_event(event, times, raw, around);
+    }
+
+    fn shallow_event(&mut self, event: &AuditEvent<'_>, times: EventTimes, raw: &str, around: Around<'_>) {
+        let format =
+            around.format.or(self.ctx.layout).unwrap_or_else(|| audit::format_of(event.api_version.as_deref()));
         let mut envelope = around.envelope;
-        if event.annotations.as_ref().and_then(|a| a.get("audit.k8s.io/truncated")).is_some_and(|v| &**v == "true") {
+        if event.annotations.as_ref().and_then(|a| a.get("audit.k8s.io/truncated")) == Some("true") {
             self.sink.warn(warnings::TRUNCATED_EVENT);
         }
         if [event.request_object, event.response_object].iter().flatten().any(|b| b.get() == TOO_BIG) {

@@ -46,8 +46,8 @@ pub(super) fn open(opener: &mut Opener<'_>, doc: &Doc<'_>, around: Around<'_>) {
         response_status: code
             .and_then(|c| i32::try_from(c).ok())
             .map(|c| ResponseStatus { code: Some(c), ..Default::default() }),
-        request_object: fields.get("requestBody"),
-        response_object: fields.get("responseBody"),
+        request_object: fields.get("requestBody").map(Into::into),
+        response_object: fields.get("responseBody").map(Into::into),
         ..AuditEvent::default()
     };
     let method = fields.text("method").or_else(|| fields.text("verb"));
@@ -59,7 +59,7 @@ pub(super) fn open(opener: &mut Opener<'_>, doc: &Doc<'_>, around: Around<'_>) {
 fn user<'a>(fields: &Fields<'a>) -> Option<UserInfo<'a>> {
     let user = fields.object("user")?;
     let extra: Option<&'a RawValue> = user.get("extra");
-    Some(UserInfo { username: user.text("name"), extra, ..UserInfo::default() })
+    Some(UserInfo { username: user.text("name"), extra: extra.map(Into::into), ..UserInfo::default() })
 }
 
 /// Addresses as the API server orders them: what the client forwards first, the peer last.

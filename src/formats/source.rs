@@ -289,8 +289,10 @@ impl Read for Failing {
 
 /// The last line of a block, when no line end follows it: whether it is a whole record all the same.
 fn unended_tail(block: &Block) -> Option<bool> {
-    let last = block.lines().last().filter(|l| !l.ended && !l.bytes.trim_ascii().is_empty())?;
-    Some(serde_json::from_slice::<serde::de::IgnoredAny>(last.bytes).is_ok())
+    let start = memchr::memrchr(b'\n', &block.bytes).map_or(0, |i| i + 1);
+    let last = block.bytes.get(start..).filter(|last| !last.trim_ascii().is_empty())?;
+    let last = last.strip_suffix(b"\r").unwrap_or(last);
+    Some(serde_json::from_slice::<serde::de::IgnoredAny>(last).is_ok())
 }
 
 fn documents_end_broken(bytes: &[u8]) -> bool {

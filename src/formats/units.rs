@@ -96,6 +96,8 @@ impl Opener<'_> {
         let around = Around::source(self.ctx, spot, bytes, unit.ended);
         if !json {
             text_lines::open(self, text, around);
+        } else if self.native(text, around) {
+            return true;
         } else if too_deep(bytes) {
             self.reject_bytes(bytes, &format!("JSON nested deeper than {MAX_NESTING}"), unit);
         } else {

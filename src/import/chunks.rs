@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
-use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::array::{Array, ArrayRef, RecordBatch, new_null_array};
 use arrow::compute::interleave;
 use arrow::error::ArrowError;
 
@@ -161,5 +161,11 @@ fn write(path: &Path, batches: &[RecordBatch], rows: &[At]) -> Result<(), Import
 /// The values of one column at these rows, in their order.
 fn gather(batches: &[RecordBatch], column: usize, rows: &[At]) -> Result<ArrayRef, ArrowError> {
     let arrays: Vec<&dyn Array> = batches.iter().map(|b| b.column(column).as_ref()).collect();
-    interleave(&arrays, rows)
+    // Most columns hold nothing in most logs.
+    match arrays.first() {
+        Some(first) if arrays.iter().all(|a| a.null_count() == a.len()) => {
+            Ok(new_null_array(first.data_type(), rows.len()))
+        }
+        _ => interleave(&arrays, rows),
+    }
 }

@@ -3,11 +3,10 @@
 //! Only what becomes a column is parsed; bodies stay verbatim slices. Unknown fields are ignored,
 //! fields of a wrong type make the record a reject. Source: `staging/src/k8s.io/apiserver/pkg/apis/audit/v1/types.go`.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
+use super::annotations::Annotations;
+use super::json::Json;
 use super::text::Text;
 
 /// An audit event. Absent and null fields are `None` (or empty where the API has no difference).
@@ -58,10 +57,10 @@ pub struct AuditEvent<'a> {
     pub response_status: Option<ResponseStatus<'a>>,
     /// The request body, verbatim.
     #[serde(borrow, default)]
-    pub request_object: Option<&'a RawValue>,
+    pub request_object: Option<Json<'a>>,
     /// The response body, verbatim.
     #[serde(borrow, default)]
-    pub response_object: Option<&'a RawValue>,
+    pub response_object: Option<Json<'a>>,
     /// When the request reached the API server.
     #[serde(borrow, default)]
     pub request_received_timestamp: Option<Text<'a>>,
@@ -70,7 +69,7 @@ pub struct AuditEvent<'a> {
     pub stage_timestamp: Option<Text<'a>>,
     /// Annotations.
     #[serde(borrow, default)]
-    pub annotations: Option<BTreeMap<Text<'a>, Text<'a>>>,
+    pub annotations: Option<Annotations<'a>>,
 }
 
 /// A user as the API server knows it.
@@ -87,7 +86,7 @@ pub struct UserInfo<'a> {
     pub groups: Option<Vec<Text<'a>>>,
     /// Extra values of the authenticator, verbatim JSON.
     #[serde(borrow, default)]
-    pub extra: Option<&'a RawValue>,
+    pub extra: Option<Json<'a>>,
 }
 
 /// Facts about the authentication.

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike as _, NaiveDate, NaiveDateTime, SecondsFormat, Utc};
 
 /// An instant in UTC, in microseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -39,8 +39,10 @@ impl Timestamp {
 
     /// The day as `YYYY-MM-DD`, the name of a date partition.
     pub fn date(self) -> String {
-        match self.to_chrono() {
-            Some(t) => t.format("%Y-%m-%d").to_string(),
+        // A day of four digits is written at once: every event is filed under one.
+        match self.to_chrono().map(|t| (t.year(), t.month(), t.day(), t)) {
+            Some((year @ 0..=9999, month, day, _)) => format!("{year:04}-{month:02}-{day:02}"),
+            Some((.., t)) => t.format("%Y-%m-%d").to_string(),
             None => "unknown".to_owned(),
         }
     }

@@ -2,7 +2,6 @@
 //! here: typed builders, no cells, no allocation per value, and texts that lie in the block being read are
 //! pointed at instead of copied. Traded for it: a block stays in memory until its rows are written.
 
-use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -11,12 +10,11 @@ use arrow::array::{
 };
 use arrow::buffer::Buffer;
 use arrow::error::ArrowError;
-use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 
 use super::build::{list_builder, time_builder};
 use super::events;
 use super::text_builder::TextBuilder;
+use super::user_extra::Extra;
 use crate::formats::sink::Envelope;
 use crate::model::audit::{AuditEvent, ObjectReference, ResponseStatus, UserInfo};
 pub use crate::model::event_times::EventTimes;
@@ -36,51 +34,11 @@ pub struct Place<'a> {
     pub length: u64,
 }
 
-/// The keys of `user.extra` that have a column.
-#[derive(Default, Deserialize)]
-struct Extra<'a> {
-    #[serde(borrow, default, rename = "authentication.kubernetes.io/credential-id")]
-    credential_id: First<'a>,
-    #[serde(borrow, default, rename = "authentication.kubernetes.io/pod-name")]
-    pod_name: First<'a>,
-    #[serde(borrow, default, rename = "authentication.kubernetes.io/node-name")]
-    node_name: First<'a>,
-}
-
-/// The first of a list of texts.
-#[derive(Default)]
-struct First<'a>(Option<Text<'a>>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for First<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(FirstVisitor)
-    }
-}
-
-struct FirstVisitor;
-
-impl<'de> Visitor<'de> for FirstVisitor {
-    type Value = First<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of strings")
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(First(None))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-        let first = list.next_element()?;
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(First(first))
-    }
-}
-
 /// What every builder of a column can do.
 trait Column {
     fn begin(block: &Buffer) -> Self;
-    fn column(&mut self) -> ArrayRef;
+    /// The column; `none` is shared by columns of texts that hold nothing.
+    fn column(&mut self, none: &mut Option<ArrayRef>) -> ArrayRef;
 }
 
 impl Column for TextBuilder {
@@ -88,8 +46,8 @@ impl Column for TextBuilder {
         Self::new(block)
     }
 
-    fn column(&mut self) -> ArrayRef {
-        self.finish()
+    fn column(&mut self, none: &mut Option<ArrayRef>) -> ArrayRef {
+        self.finish(none)
     }
 }
 
@@ -100,7 +58,7 @@ macro_rules! plain_columns {
                 $new
             }
 
-            fn column(&mut self) -> ArrayRef {
+            fn column(&mut self, _: &mut Option<ArrayRef>) -> ArrayRef {
                 Arc::new(self.finish())
             }
         })*
@@ -137,7 +95,8 @@ macro_rules! event_columns {
             /// When the builder and the table's description disagree.
             pub fn finish(&mut self) -> Result<RecordBatch, ArrowError> {
                 self.rows = 0;
-                let arrays: Vec<ArrayRef> = vec![$(self.$field.column(),)*];
+                let mut none = None;
+                let arrays: Vec<ArrayRef> = vec![$(self.$field.column(&mut none),)*];
                 RecordBatch::try_new(events::TABLE.view_schema(), arrays)
             }
         }
@@ -240,7 +199,7 @@ impl EventBuilder {
         self.user_uid.append_option(text(&user.uid));
         push_list(&mut self.user_groups, user.groups.as_deref());
         self.user_extra.append_option(user.extra.map(|e| e.get()));
-        let extra: Extra<'_> = user.extra.and_then(|e| serde_json::from_str(e.get()).ok()).unwrap_or_default();
+        let extra = user.extra.map(|e| Extra::of(e.get())).unwrap_or_default();
         self.user_credential_id.append_option(text(&extra.credential_id.0));
         self.user_pod_name.append_option(text(&extra.pod_name.0));
         self.user_node_name.append_option(text(&extra.node_name.0));
@@ -276,16 +235,9 @@ impl EventBuilder {
     }
 
     fn push_annotations(&mut self, event: &AuditEvent<'_>, envelope: &Envelope<'_>) {
-        let get = |key: &str| event.annotations.as_ref().and_then(|a| a.get(key)).map(|v| &**v);
-        match &event.annotations {
-            Some(all) => {
-                self.scratch.clear();
-                // Writing to memory cannot fail.
-                let _ = serde_json::to_writer(&mut self.scratch, all);
-                self.annotations.append_option(std::str::from_utf8(&self.scratch).ok());
-            }
-            None => self.annotations.append_null(),
-        }
+        let get = |key: &str| event.annotations.as_ref().and_then(|a| a.get(key));
+        // Writing to memory cannot fail.
+        self.annotations.append_option(event.annotations.as_ref().and_then(|all| all.json(&mut self.scratch)));
         self.authorization_decision.append_option(get("authorization.k8s.io/decision"));
         self.authorization_reason.append_option(get("authorization.k8s.io/reason"));
         self.issued_credential_id.append_option(get("authentication.kubernetes.io/issued-credential-id"));

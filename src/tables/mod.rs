@@ -20,6 +20,7 @@ pub mod schema;
 pub mod sightings;
 pub mod sources;
 pub mod text_builder;
+mod user_extra;
 
 use schema::Table;
 

@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array as _, ArrayRef, StringViewBuilder};
+use arrow::array::{ArrayRef, StringViewBuilder, new_null_array};
 use arrow::buffer::Buffer;
+use arrow::datatypes::DataType;
 
 /// Texts up to this length lie in the view itself.
 const INLINE: usize = 12;
@@ -12,6 +13,10 @@ const INLINE: usize = 12;
 /// A column of texts on its way to a record batch.
 pub struct TextBuilder {
     texts: StringViewBuilder,
+    /// Missing texts in front of the first one, which are not in `texts` yet.
+    missing: usize,
+    /// Whether there was a text.
+    any: bool,
     /// Address and length of the block.
     start: usize,
     length: usize,
@@ -26,12 +31,22 @@ impl TextBuilder {
         if usable {
             texts.append_block(block.clone());
         }
-        Self { texts, start: block.as_ptr().addr(), length: if usable { block.len() } else { 0 } }
+        Self {
+            texts,
+            missing: 0,
+            any: false,
+            start: block.as_ptr().addr(),
+            length: if usable { block.len() } else { 0 },
+        }
     }
 
     /// Adds a text.
     pub fn append_value(&mut self, text: impl AsRef<str>) {
         let text = text.as_ref();
+        if !self.any {
+            self.any = true;
+            (0..std::mem::take(&mut self.missing)).for_each(|_| self.texts.append_null());
+        }
         if text.len() > INLINE
             && let Some((offset, length)) = self.place(text)
             && self.texts.try_append_view(0, offset, length).is_ok()
@@ -43,7 +58,10 @@ impl TextBuilder {
 
     /// Adds a missing text.
     pub fn append_null(&mut self) {
-        self.texts.append_null();
+        match self.any {
+            true => self.texts.append_null(),
+            false => self.missing += 1,
+        }
     }
 
     /// Adds a text or a missing one.
@@ -61,11 +79,13 @@ impl TextBuilder {
         Some((u32::try_from(offset).ok()?, u32::try_from(text.len()).ok()?))
     }
 
-    /// The texts as a column.
-    pub fn finish(&mut self) -> ArrayRef {
-        let texts = self.texts.finish();
-        // A column without texts needs no block.
-        if texts.null_count() == texts.len() { Arc::new(texts.gc()) } else { Arc::new(texts) }
+    /// The texts as a column. Columns without any text share `none`, made by the first of them.
+    pub fn finish(&mut self, none: &mut Option<ArrayRef>) -> ArrayRef {
+        if std::mem::take(&mut self.any) {
+            return Arc::new(self.texts.finish());
+        }
+        let missing = std::mem::take(&mut self.missing);
+        Arc::clone(none.get_or_insert_with(|| new_null_array(&DataType::Utf8View, missing)))
     }
 }
 
@@ -86,7 +106,7 @@ mod tests {
         builder.append_value("another long text, from elsewhere");
         builder.append_value(&inside[28..]);
         builder.append_value(inside);
-        let column = builder.finish();
+        let column = builder.finish(&mut None);
         let texts = column.as_string_view();
         let wanted =
             [Some(&inside[..26]), None, Some("another long text, from elsewhere"), Some("short"), Some(inside)];
@@ -99,7 +119,7 @@ mod tests {
         let mut builder = TextBuilder::new(&Buffer::default());
         builder.append_value("no block at all, and long");
         builder.append_value("");
-        let column = builder.finish();
+        let column = builder.finish(&mut None);
         assert_eq!(column.as_string_view().iter().collect::<Vec<_>>(), [Some("no block at all, and long"), Some("")]);
     }
 }

@@ -56,7 +56,7 @@ impl Sink for Found {
                 content.insert(name.to_owned(), value);
             }
         };
-        let raw = |b: Option<&serde_json::value::RawValue>| {
+        let raw = |b: Option<kubesleuth::model::json::Json<'_>>| {
             b.map_or(Value::Null, |b| serde_json::from_str(b.get()).unwrap_or_else(|_| b.get().into()))
         };
         put("stage_timestamp", json!(r.times.stage.map(|t| t.to_string())));

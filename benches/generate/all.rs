@@ -1,0 +1,34 @@
+//! The generator, for the bench targets that need it.
+
+pub(crate) mod acting;
+pub(crate) mod audit;
+pub(crate) mod bootstrap;
+pub(crate) mod cast;
+pub(crate) mod change;
+pub(crate) mod check;
+pub(crate) mod check_audit;
+pub(crate) mod check_rbac;
+pub(crate) mod clock;
+pub(crate) mod cluster;
+pub(crate) mod content;
+pub(crate) mod event;
+pub(crate) mod fill;
+pub(crate) mod fruitless;
+pub(crate) mod grants;
+pub(crate) mod json;
+pub(crate) mod kinds;
+pub(crate) mod lifecycle;
+pub(crate) mod logs;
+pub(crate) mod names;
+pub(crate) mod objects;
+pub(crate) mod patches;
+pub(crate) mod people;
+pub(crate) mod populate;
+pub(crate) mod rbac;
+pub(crate) mod reviews;
+pub(crate) mod rng;
+pub(crate) mod rules;
+pub(crate) mod shapes;
+pub(crate) mod snapshot;
+pub(crate) mod traffic;
+pub(crate) mod world;
