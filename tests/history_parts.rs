@@ -11,7 +11,7 @@ use kubesleuth::history::evidence::Evidence;
 use kubesleuth::history::version::ObjectVersion;
 use kubesleuth::history::{Beyond, Noted, Stage, is_core_object, is_core_resource};
 use kubesleuth::import::changes::ChangeRow;
-use kubesleuth::import::put_aside::PutAside;
+use kubesleuth::import::put_aside::{CORE_PLACES, PutAside};
 use kubesleuth::model::finding::Finding;
 use kubesleuth::model::object::{ObjectKey, ObservedAt, Provenance};
 use proptest::prelude::*;
@@ -120,9 +120,15 @@ fn by_shares(evidence: &Evidence, size: usize) -> (Vec<ObjectVersion>, Vec<Findi
         }
     }
     let shares = aside.shares(size);
-    core.changes = shares.core().unwrap();
-    let (stage, history) = Stage::set(core, beyond, &kind_of);
-    let (mut versions, mut findings) = (history.versions, history.findings);
+    core.changes.clear();
+    let pieces = (0..CORE_PLACES).map(|place| shares.core(place));
+    let (stage, mut core) = Stage::set(core, pieces, beyond, &kind_of).unwrap();
+    let mut versions = Vec::new();
+    while let Some(more) = stage.core(&mut core, size) {
+        versions.extend(more);
+    }
+    assert!(versions.is_sorted_by(|a, b| (&a.key, a.held) <= (&b.key, b.held)));
+    let (known_sets, mut findings) = stage.known(core);
     for number in 0..shares.len() {
         let share = shares.load(number).unwrap();
         let (more, found) = stage.part(&share.sightings, &share.changes, &|g, ns, n| share.has(g, ns, n));
@@ -132,6 +138,7 @@ fn by_shares(evidence: &Evidence, size: usize) -> (Vec<ObjectVersion>, Vec<Findi
     versions.sort_by(|a, b| (&a.key, a.held, &a.from).cmp(&(&b.key, b.held, &b.from)));
     findings.sort_by(|a, b| (a.at, a.code, &a.message).cmp(&(b.at, b.code, &b.message)));
     findings.dedup();
+    assert_eq!(known_sets, history(evidence).known_sets);
     (versions, findings, shares.len())
 }
 

@@ -62,6 +62,12 @@ pub(super) struct Hints {
     pub(super) user_agent: String,
 }
 
+impl Hints {
+    fn of(change: &Change) -> Self {
+        Self { request_uri: change.request_uri.clone(), user_agent: change.user_agent.clone() }
+    }
+}
+
 pub(super) fn origin(change: &Change) -> Arc<Origin> {
     Arc::new(Origin {
         with: change.verb.clone(),
@@ -88,7 +94,7 @@ impl Act {
             asked: None,
             patch: None,
             recomputed: None,
-            hints: Hints { request_uri: change.request_uri.clone(), user_agent: change.user_agent.clone() },
+            hints: if change.verb == "patch" { Hints::of(change) } else { Hints::default() },
             origin: Arc::clone(origin),
         };
         if !change.truncated {

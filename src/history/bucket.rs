@@ -72,6 +72,11 @@ impl Bucket {
         self.places.contains_key(name)
     }
 
+    /// Requests about single objects.
+    pub(super) fn acts(&self) -> usize {
+        self.raws.iter().fold(0, |sum, raw| sum.saturating_add(raw.acts.len()))
+    }
+
     /// Forgets the names that another share of the evidence is rebuilt from.
     pub(super) fn keep(&mut self, wanted: impl Fn(&str) -> bool) {
         self.raws.retain(|raw| wanted(&raw.name));

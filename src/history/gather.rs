@@ -42,12 +42,8 @@ pub(super) fn gather(
     kind_of: KindOfResource<'_>,
 ) -> Gathered {
     let mut gathered = Gathered::default();
-    for sighting in sightings {
-        gathered.sighting(sighting);
-    }
-    for request in requests {
-        gathered.request(request, kinds, kind_of);
-    }
+    sightings.iter().for_each(|sighting| gathered.sighting(sighting));
+    gathered.requests(requests, kinds, kind_of);
     gathered.spaces.sort();
     gathered
 }
@@ -88,6 +84,13 @@ impl Gathered {
     pub(super) fn shows(&self, key: &ObjectKey) -> bool {
         let bucket = (Arc::from(&*key.group), Arc::from(&*key.kind), Arc::from(&*key.namespace));
         self.buckets.get(&bucket).is_some_and(|b| b.shows(&key.name))
+    }
+
+    /// Adds requests.
+    pub(super) fn requests(&mut self, requests: &[Request<'_>], kinds: &Kinds, kind_of: KindOfResource<'_>) {
+        for request in requests {
+            self.request(request, kinds, kind_of);
+        }
     }
 
     fn sighting(&mut self, sighting: &Sighting) {

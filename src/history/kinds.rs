@@ -23,6 +23,8 @@ pub struct Noted<'a> {
     pub resource: &'a str,
     /// Verb.
     pub verb: &'a str,
+    /// Name, `""` when the record has none.
+    pub name: &'a str,
     /// The answer's body, else the request's.
     pub body: Option<&'a str>,
     /// When it was done.
@@ -36,6 +38,7 @@ impl<'a> Noted<'a> {
             group: &change.group,
             resource: &change.resource,
             verb: &change.verb,
+            name: &change.name,
             body: change.response_body.as_deref().or(change.request_body.as_deref()),
             staged: change.staged,
         }

@@ -50,4 +50,4 @@ pub mod version;
 
 pub use body::name_in as body_name;
 pub use kinds::{KindOfResource, Noted};
-pub use rebuild::{Beyond, Stage, Wanted, is_core_object, is_core_resource, rebuild, rebuild_with};
+pub use rebuild::{Beyond, Core, Stage, Wanted, is_core_object, is_core_resource, rebuild, rebuild_with};

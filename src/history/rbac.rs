@@ -26,7 +26,13 @@ struct Fields<'a> {
 /// Decodes the RBAC objects of a history. A body that cannot be decoded becomes unknown, with the reason.
 pub fn timeline(history: &History) -> RbacTimeline {
     let mut timeline = RbacTimeline { known_sets: history.known_sets.clone(), ..RbacTimeline::default() };
-    for version in history.versions.iter().filter(|v| v.key.group == RBAC_GROUP) {
+    decode(&history.versions, &mut timeline);
+    timeline
+}
+
+/// The same for some versions: adds them to a timeline.
+pub fn decode(versions: &[ObjectVersion], timeline: &mut RbacTimeline) {
+    for version in versions.iter().filter(|v| v.key.group == RBAC_GROUP) {
         let Some(kind) = RbacKind::from_kind(&version.key.kind) else { continue };
         if is_role(kind) {
             timeline.roles.push(role(kind, version));
@@ -34,7 +40,6 @@ pub fn timeline(history: &History) -> RbacTimeline {
             timeline.bindings.push(binding(kind, version));
         }
     }
-    timeline
 }
 
 fn role(kind: RbacKind, version: &ObjectVersion) -> RoleVersion {

@@ -5,9 +5,11 @@
 //! RBAC objects and namespaces alone: the core. It is rebuilt first, and sets the [`Stage`]; the evidence of all other
 //! objects may then come in parts, as long as all of one name lies in one part, and what was asked of many in each.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::convert::Infallible;
 use std::sync::Arc;
 
+use crate::model::audit::MUTATING_VERBS;
 use crate::model::finding::{Finding, Severity};
 use crate::model::object::ObjectKey;
 use crate::model::rbac::{RBAC_GROUP, RbacKind};
@@ -22,7 +24,9 @@ use super::kinds::{KindOfResource, Kinds, Noted};
 use super::listings;
 use super::request::fold as fold_requests;
 use super::scene::Scene;
+use super::sets::Hole;
 use super::spaces::Spaces;
+use super::state::KnownSet;
 use super::step::KindOf;
 use super::version::{History, ObjectVersion};
 
@@ -47,12 +51,18 @@ pub fn rebuild_with(evidence: &Evidence, kind_of: KindOfResource<'_>) -> History
     let changes: Vec<Change> = changes;
     let core = Evidence {
         sightings: core_seen,
-        changes: core_changes,
+        changes: Vec::new(),
         listings: evidence.listings.clone(),
         log: evidence.log.clone(),
         named_elsewhere: evidence.named_elsewhere.clone(),
     };
-    let (stage, mut history) = Stage::set(core, beyond, kind_of);
+    let pieces = [Ok::<Vec<Change>, Infallible>(core_changes)];
+    let Ok((stage, mut core)) = Stage::set(core, pieces, beyond, kind_of);
+    let mut history = History::default();
+    while let Some(versions) = stage.core(&mut core, usize::MAX) {
+        history.versions.extend(versions);
+    }
+    (history.known_sets, history.findings) = stage.known(core);
     let (versions, findings) = stage.part(&sightings, &changes, &|_, _, _| true);
     history.versions.extend(versions);
     history.findings.extend(findings);
@@ -75,18 +85,32 @@ pub fn is_core_object(key: &ObjectKey) -> bool {
 pub struct Beyond {
     kinds: Kinds,
     dawn: Option<Timestamp>,
+    /// Whether the log shows any change of an RBAC object.
+    rbac: bool,
+    /// The same of an object that an API server makes at its start.
+    made_at_start: bool,
 }
 
 impl Beyond {
     /// Notes a change; `known` says whether a catalogue names the kind of its resource.
     pub fn change(&mut self, change: Noted<'_>, known: bool) {
         self.kinds.note(change, known);
+        if change.group == RBAC_GROUP {
+            // A refused write shows as well as any other that the policy logs writes.
+            self.rbac |= MUTATING_VERBS.contains(&change.verb);
+            self.made_at_start |= change.name.starts_with("system:");
+        }
         self.since(change.staged);
     }
 
     /// Notes a sighting.
     pub fn sighting(&mut self, sighting: &Sighting) {
         self.since(sighting.observed.from);
+    }
+
+    /// Whether the log shows a change of an RBAC object that an API server makes at its start.
+    pub fn made_at_start(&self) -> bool {
+        self.made_at_start
     }
 
     fn since(&mut self, time: Timestamp) {
@@ -105,16 +129,34 @@ pub struct Stage<'k> {
     kind_of: KindOfResource<'k>,
 }
 
+/// The core on its way: what is not rebuilt yet, and what was found so far.
+pub struct Core {
+    buckets: VecDeque<Bucket>,
+    namespaces: BTreeSet<Arc<str>>,
+    holes: Vec<Hole>,
+    findings: Vec<Finding>,
+}
+
 impl<'k> Stage<'k> {
-    /// Rebuilds the core: `core` holds all evidence of RBAC objects and namespaces ([`is_core_object`],
-    /// [`is_core_resource`]), all lists and the stretches of the log.
-    pub fn set(mut core: Evidence, beyond: Beyond, kind_of: KindOfResource<'k>) -> (Self, History) {
-        let requests = fold_requests(&core.changes);
-        let mut gathered = gather(&core.sightings, &requests, &beyond.kinds, kind_of);
+    /// Sets the stage: `core` holds all evidence of RBAC objects and namespaces ([`is_core_object`],
+    /// [`is_core_resource`]), all lists and the stretches of the log. Its changes come in `pieces`, since they may be
+    /// many: all of one resource in one namespace in one piece.
+    ///
+    /// # Errors
+    /// When a piece cannot be had.
+    pub fn set<E>(
+        core: Evidence,
+        pieces: impl IntoIterator<Item = Result<Vec<Change>, E>>,
+        beyond: Beyond,
+        kind_of: KindOfResource<'k>,
+    ) -> Result<(Self, Core), E> {
+        let mut gathered = gather(&core.sightings, &fold_requests(&core.changes), &beyond.kinds, kind_of);
+        for piece in pieces {
+            gathered.requests(&fold_requests(&piece?), &beyond.kinds, kind_of);
+        }
+        gathered.spaces.sort();
         ensure_spaces(&mut gathered);
-        let logged = Logged::of(&core, beyond.kinds.logged(kind_of));
-        // What was gathered stands for them, and they may be many.
-        (core.changes, core.sightings) = Default::default();
+        let logged = Logged { rbac: beyond.rbac, kinds: beyond.kinds.logged(kind_of) };
         let (lists, refused) = listings::sort(&core, |key| gathered.shows(key));
         let mut findings = std::mem::take(&mut gathered.findings);
         findings.extend(refused.into_iter().map(|l| Finding {
@@ -132,12 +174,39 @@ impl<'k> Stage<'k> {
         let namespaced = |b: &&Bucket| b.kind.rbac.is_some_and(RbacKind::namespaced);
         let namespaces: BTreeSet<Arc<str>> =
             gathered.buckets.values().filter(namespaced).map(|b| Arc::clone(&b.namespace)).collect();
-        let rebuilt = scene.all(gathered.buckets.into_values().collect(), &gathered.spaces);
-        findings.extend(rebuilt.findings);
-        let known_sets = scene.sets().known(&rebuilt.holes, &namespaces);
-        let mut history = History { versions: rebuilt.versions, known_sets, findings };
+        let buckets = gathered.buckets.into_values().collect();
+        let stage = Self { scene, spaces: gathered.spaces, kinds: beyond.kinds, kind_of };
+        Ok((stage, Core { buckets, namespaces, holes: Vec::new(), findings }))
+    }
+
+    /// Rebuilds some more of the core, of about `acts` requests; `None` once all is done. Gives versions sorted by key
+    /// and time, and all of them in that order.
+    pub fn core(&self, core: &mut Core, acts: usize) -> Option<Vec<ObjectVersion>> {
+        let mut some = Vec::new();
+        let mut held = 0_usize;
+        while held < acts.max(1)
+            && let Some(bucket) = core.buckets.pop_front()
+        {
+            held = held.saturating_add(1).saturating_add(bucket.acts());
+            some.push(bucket);
+        }
+        if some.is_empty() {
+            return None;
+        }
+        let rebuilt = self.scene.all(some, &self.spaces);
+        core.findings.extend(rebuilt.findings);
+        core.holes.extend(rebuilt.holes);
+        let mut history = History { versions: rebuilt.versions, ..History::default() };
         history.sort();
-        (Self { scene, spaces: gathered.spaces, kinds: beyond.kinds, kind_of }, history)
+        Some(history.versions)
+    }
+
+    /// Where the set of RBAC objects is known, and all findings of the core, once it is rebuilt.
+    pub fn known(&self, core: Core) -> (Vec<KnownSet>, Vec<Finding>) {
+        let known_sets = self.scene.sets().known(&core.holes, &core.namespaces);
+        let mut history = History { findings: core.findings, ..History::default() };
+        history.sort();
+        (known_sets, history.findings)
     }
 
     /// Rebuilds a part: the objects that `wanted` names by group, namespace and name, from all their evidence and all
@@ -186,13 +255,6 @@ pub(super) struct Logged {
 }
 
 impl Logged {
-    /// A refused write shows as well as any other that the policy logs writes.
-    fn of(core: &Evidence, kinds: HashSet<(Arc<str>, Arc<str>)>) -> Self {
-        let writes = ["create", "update", "patch", "delete", "deletecollection"];
-        let rbac = core.changes.iter().any(|c| c.group == RBAC_GROUP && writes.contains(&&*c.verb));
-        Self { rbac, kinds }
-    }
-
     pub(super) fn shows(&self, kind: &KindOf) -> bool {
         if kind.rbac.is_some() {
             self.rbac

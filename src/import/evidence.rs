@@ -14,7 +14,7 @@ use super::notes::Notes;
 use crate::case::CaseError;
 use crate::case::frame::Frame;
 use crate::history::evidence::{Evidence, Listing, Sighting};
-use crate::history::is_core_object;
+use crate::history::{Beyond, is_core_object};
 use crate::model::object::{ObjectKey, ObservedAt, Provenance};
 use crate::model::rbac::{RBAC_GROUP, RbacKind};
 
@@ -149,7 +149,7 @@ const FEWEST_AT_START: usize = 12;
 /// always has the objects its API server makes at start, two of each kind outside `default`. So where
 /// the evidence shows such a cluster, a list of a kind is whole only if it holds some of these; and
 /// where it does not (hand-made objects), everything seen at one time is supposed to be all there is.
-pub fn judge_listings(evidence: &mut Evidence) {
+pub fn judge_listings(evidence: &mut Evidence, beyond: &Beyond) {
     let rbac = |group: &str, kind: &str| (group == RBAC_GROUP).then(|| RbacKind::from_kind(kind)).flatten();
     let mut bootstrap: BTreeMap<(ObservedAt, RbacKind), bool> = BTreeMap::new();
     let mut made: std::collections::BTreeSet<&ObjectKey> = Default::default();
@@ -163,7 +163,7 @@ pub fn judge_listings(evidence: &mut Evidence) {
     }
     let real = made.len() >= FEWEST_AT_START
         || evidence.named_elsewhere.iter().any(|k| k.name.starts_with("system:"))
-        || evidence.changes.iter().any(|c| c.group == RBAC_GROUP && c.name.starts_with("system:"));
+        || beyond.made_at_start();
     if real {
         for listing in &mut evidence.listings {
             let Some(kind) = rbac(&listing.group, &listing.kind) else { continue };

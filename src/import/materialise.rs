@@ -62,11 +62,11 @@ pub fn materialise(
     let mut core = Evidence {
         sightings: seen.core,
         listings: listings.clone(),
-        changes: shares.core().map_err(ImportError::aside)?,
+        changes: Vec::new(),
         log: logged.whole(),
         named_elsewhere,
     };
-    judge_listings(&mut core);
+    judge_listings(&mut core, &notes.beyond);
     let path = staging.create(&whole_file(&object_versions::TABLE, cluster))?;
     let Rebuilt { timeline, mappings, findings: found } = rebuild(core, notes.beyond, &shares, catalogue, &path)?;
     findings.extend(found);

@@ -142,6 +142,7 @@ impl Notes {
             group: &change.group,
             resource: &change.resource,
             verb: &change.verb,
+            name: &change.name,
             body: change.response_body.or(change.request_body),
             staged: change.staged(),
         };

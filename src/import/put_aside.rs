@@ -23,6 +23,8 @@ use crate::model::time::Timestamp;
 
 /// Places that objects are put in.
 const PLACES: usize = 256;
+/// Places that changes of the core are put in.
+pub const CORE_PLACES: usize = 16;
 /// Bytes of a place that lie in memory before they are written.
 const BUFFER: usize = 48 << 10;
 
@@ -71,8 +73,8 @@ pub struct PutAside {
     places: Vec<Bytes>,
     /// Requests about many objects.
     many: Bytes,
-    /// Changes of RBAC objects and namespaces.
-    core: Bytes,
+    /// Changes of RBAC objects and namespaces, by resource and namespace.
+    core: Vec<Bytes>,
 }
 
 /// Where a record is put.
@@ -80,7 +82,7 @@ pub struct PutAside {
 enum Place {
     Object(usize),
     Many,
-    Core,
+    Core(usize),
 }
 
 /// The place of an object: all evidence of one name in one namespace of one group has it.
@@ -96,8 +98,8 @@ fn place_of(group: &str, namespace: &str, name: &str) -> usize {
 impl PutAside {
     /// Nothing yet; a file is made in `dir` once one is needed.
     pub fn new(dir: &Path) -> Self {
-        let places = (0..PLACES).map(|_| Bytes::default()).collect();
-        Self { dir: dir.to_owned(), file: None, end: 0, places, many: Bytes::default(), core: Bytes::default() }
+        let [places, core] = [PLACES, CORE_PLACES].map(|n| (0..n).map(|_| Bytes::default()).collect());
+        Self { dir: dir.to_owned(), file: None, end: 0, places, many: Bytes::default(), core }
     }
 
     /// Puts a change of the core aside.
@@ -105,7 +107,10 @@ impl PutAside {
     /// # Errors
     /// When the file cannot be written.
     pub fn core(&mut self, change: ChangeRow<'_>) -> io::Result<()> {
-        self.push(Place::Core, &Record::Change(change))
+        // Records of one request name a namespace itself differently.
+        let namespace = if change.resource == "namespaces" { "" } else { &change.namespace };
+        let place = place_of(&change.group, namespace, &change.resource) % CORE_PLACES;
+        self.push(Place::Core(place), &Record::Change(change))
     }
 
     /// Puts a change of any other object aside.
@@ -157,7 +162,7 @@ impl PutAside {
         let bytes = match place {
             Place::Object(place) => self.places.get_mut(place),
             Place::Many => Some(&mut self.many),
-            Place::Core => Some(&mut self.core),
+            Place::Core(place) => self.core.get_mut(place),
         };
         let Some(bytes) = bytes else { return Ok(()) };
         let begin = bytes.buffer.len();
@@ -207,7 +212,7 @@ pub struct Shares {
     file: Mutex<Option<File>>,
     places: Vec<Bytes>,
     many: Bytes,
-    core: Bytes,
+    core: Vec<Bytes>,
     ranges: Vec<Range<usize>>,
 }
 
@@ -253,13 +258,13 @@ impl Shares {
         Ok(share)
     }
 
-    /// The changes of the core.
+    /// The changes of the core in one of [`CORE_PLACES`] places: all of one resource in one namespace have one.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn core(&self) -> io::Result<Vec<Change>> {
+    pub fn core(&self, place: usize) -> io::Result<Vec<Change>> {
         let mut share = Share::default();
-        self.read(&self.core, &mut share)?;
+        self.core.get(place).map_or(Ok(()), |bytes| self.read(bytes, &mut share))?;
         Ok(share.changes)
     }
 
@@ -367,7 +372,7 @@ mod tests {
         aside.core(change("create", "role", None)).unwrap();
         assert!(aside.file.is_none(), "little stays in memory");
         let shares = aside.shares(0);
-        assert_eq!(shares.core().unwrap().len(), 1);
+        assert_eq!((0..CORE_PLACES).map(|place| shares.core(place).unwrap().len()).sum::<usize>(), 1);
         for number in 0..shares.len() {
             let share = shares.load(number).unwrap();
             let verbs: Vec<&str> = share.changes.iter().map(|c| c.verb.as_str()).collect();

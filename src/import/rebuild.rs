@@ -7,11 +7,11 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::history_rows::version_rows;
-use super::put_aside::Shares;
+use super::put_aside::{CORE_PLACES, Shares};
 use super::{ImportError, aws_auth};
 use crate::case::parquet_file::PartWriter;
 use crate::history::evidence::Evidence;
-use crate::history::rbac::timeline;
+use crate::history::rbac::decode;
 use crate::history::state::RbacTimeline;
 use crate::history::version::ObjectVersion;
 use crate::history::{Beyond, Stage};
@@ -19,6 +19,8 @@ use crate::model::finding::Finding;
 use crate::model::resource::Catalogue;
 use crate::tables::object_versions;
 
+/// Requests of the core that are rebuilt at a time.
+const ACTS: usize = 20_000;
 /// Rows that are written at a time.
 const AT_ONCE: usize = 8192;
 
@@ -45,14 +47,18 @@ pub fn rebuild(
     path: &Path,
 ) -> Result<Rebuilt, ImportError> {
     let kind_of = |group: &str, resource: &str| catalogue.kind_of(group, resource).map(Into::into);
-    let (stage, history) = Stage::set(core, beyond, &kind_of);
+    let pieces = (0..CORE_PLACES).map(|place| shares.core(place).map_err(ImportError::aside));
+    let (stage, mut core) = Stage::set(core, pieces, beyond, &kind_of)?;
     let mut writer = PartWriter::create(path, object_versions::TABLE.schema())?;
-    let (written, timeline) = rayon::join(|| write(&mut writer, &history.versions), || timeline(&history));
-    written?;
+    let mut timeline = RbacTimeline::default();
+    while let Some(versions) = stage.core(&mut core, ACTS) {
+        let (written, ()) = rayon::join(|| write(&mut writer, &versions), || decode(&versions, &mut timeline));
+        written?;
+    }
     // Questions about RBAC read no row group of other objects.
     writer.flush()?;
-    let mut findings = history.findings;
-    drop(history.versions);
+    let mut findings;
+    (timeline.known_sets, findings) = stage.known(core);
     let mut mappings = Vec::new();
     let mut ready: Vec<Vec<ObjectVersion>> = Vec::new();
     let at_once = rayon::current_num_threads().max(1);
