@@ -1,5 +1,7 @@
 //! The RBAC timeline: object versions decoded into what the authorizer reads.
 
+use std::collections::HashSet;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -9,7 +11,7 @@ use crate::model::basis::Basis;
 use crate::model::rbac::{PolicyRule, RBAC_GROUP, RbacKind, RoleRef, Subject};
 
 use super::parts::is_role;
-use super::state::{BindingState, BindingVersion, RbacTimeline, RoleState, RoleVersion};
+use super::state::{BindingState, BindingVersion, KnownSet, RbacTimeline, RoleState, RoleVersion};
 use super::version::{History, ObjectVersion, Presence};
 
 #[derive(Default, Deserialize)]
@@ -25,19 +27,63 @@ struct Fields<'a> {
 
 /// Decodes the RBAC objects of a history. A body that cannot be decoded becomes unknown, with the reason.
 pub fn timeline(history: &History) -> RbacTimeline {
-    let mut timeline = RbacTimeline { known_sets: history.known_sets.clone(), ..RbacTimeline::default() };
-    decode(&history.versions, &mut timeline);
-    timeline
+    let mut decoder = Decoder::default();
+    decoder.take(&history.versions);
+    decoder.finish(history.known_sets.clone())
 }
 
-/// The same for some versions: adds them to a timeline.
-pub fn decode(versions: &[ObjectVersion], timeline: &mut RbacTimeline) {
-    for version in versions.iter().filter(|v| v.key.group == RBAC_GROUP) {
-        let Some(kind) = RbacKind::from_kind(&version.key.kind) else { continue };
-        if is_role(kind) {
-            timeline.roles.push(role(kind, version));
-        } else {
-            timeline.bindings.push(binding(kind, version));
+/// Decodes versions some at a time. What many versions say alike (names, rules, subjects) is held once.
+#[derive(Default)]
+pub struct Decoder {
+    timeline: RbacTimeline,
+    names: HashSet<Arc<str>>,
+    rules: HashSet<Arc<[PolicyRule]>>,
+    subjects: HashSet<Arc<[Subject]>>,
+}
+
+impl Decoder {
+    /// Decodes the RBAC objects among the versions.
+    pub fn take(&mut self, versions: &[ObjectVersion]) {
+        for version in versions.iter().filter(|v| v.key.group == RBAC_GROUP) {
+            let Some(kind) = RbacKind::from_kind(&version.key.kind) else { continue };
+            if is_role(kind) {
+                let mut role = role(kind, version);
+                self.share_names(&mut role.namespace, &mut role.name);
+                if let RoleState::Rules(rules) | RoleState::Maybe { rules, .. } = &mut role.state {
+                    share(&mut self.rules, rules);
+                }
+                self.timeline.roles.push(role);
+            } else {
+                let mut binding = binding(kind, version);
+                self.share_names(&mut binding.namespace, &mut binding.name);
+                match &mut binding.state {
+                    BindingState::Known { subjects, .. } | BindingState::Maybe { subjects: Some(subjects), .. } => {
+                        share(&mut self.subjects, subjects);
+                    }
+                    _ => {}
+                }
+                self.timeline.bindings.push(binding);
+            }
+        }
+    }
+
+    /// The timeline, with where the set of objects is known.
+    pub fn finish(self, known_sets: Vec<KnownSet>) -> RbacTimeline {
+        RbacTimeline { known_sets, ..self.timeline }
+    }
+
+    fn share_names(&mut self, namespace: &mut Arc<str>, name: &mut Arc<str>) {
+        share(&mut self.names, namespace);
+        share(&mut self.names, name);
+    }
+}
+
+/// Puts the equal value that is held already in place of this one.
+fn share<T: ?Sized + Eq + Hash>(held: &mut HashSet<Arc<T>>, value: &mut Arc<T>) {
+    match held.get(&**value) {
+        Some(same) => *value = Arc::clone(same),
+        None => {
+            held.insert(Arc::clone(value));
         }
     }
 }

@@ -11,7 +11,7 @@ use super::put_aside::{CORE_PLACES, Shares};
 use super::{ImportError, aws_auth};
 use crate::case::parquet_file::PartWriter;
 use crate::history::evidence::Evidence;
-use crate::history::rbac::decode;
+use crate::history::rbac::Decoder;
 use crate::history::state::RbacTimeline;
 use crate::history::version::ObjectVersion;
 use crate::history::{Beyond, Stage};
@@ -20,7 +20,7 @@ use crate::model::resource::Catalogue;
 use crate::tables::object_versions;
 
 /// Requests of the core that are rebuilt at a time.
-const ACTS: usize = 20_000;
+const ACTS: usize = 10_000;
 /// Rows that are written at a time.
 const AT_ONCE: usize = 8192;
 
@@ -50,15 +50,15 @@ pub fn rebuild(
     let pieces = (0..CORE_PLACES).map(|place| shares.core(place).map_err(ImportError::aside));
     let (stage, mut core) = Stage::set(core, pieces, beyond, &kind_of)?;
     let mut writer = PartWriter::create(path, object_versions::TABLE.schema())?;
-    let mut timeline = RbacTimeline::default();
+    let mut decoder = Decoder::default();
     while let Some(versions) = stage.core(&mut core, ACTS) {
-        let (written, ()) = rayon::join(|| write(&mut writer, &versions), || decode(&versions, &mut timeline));
+        let (written, ()) = rayon::join(|| write(&mut writer, &versions), || decoder.take(&versions));
         written?;
     }
     // Questions about RBAC read no row group of other objects.
     writer.flush()?;
-    let mut findings;
-    (timeline.known_sets, findings) = stage.known(core);
+    let (known_sets, mut findings) = stage.known(core);
+    let timeline = decoder.finish(known_sets);
     let mut mappings = Vec::new();
     let mut ready: Vec<Vec<ObjectVersion>> = Vec::new();
     let at_once = rayon::current_num_threads().max(1);
