@@ -10,78 +10,17 @@
 
 mod common;
 mod formats_support;
+mod table_rows;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use arrow::array::ArrayRef;
-use arrow::compute::cast;
-use arrow::datatypes::DataType;
-use arrow::util::display::{ArrayFormatter, FormatOptions};
 use common::{Case, Lab, files_in, gzip, incident, names_in, read_plain};
 use formats_support::folders;
-use kubesleuth::case::Case as Opened;
 use kubesleuth::import::{MergeOptions, merge};
 use kubesleuth::model::progress::Silent;
-use kubesleuth::tables;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-
-/// All rows of all tables, each as text with its partition, sorted.
-fn rows(case: &Case) -> BTreeMap<&'static str, Vec<String>> {
-    let opened = Opened::open(&case.dir).unwrap();
-    tables::ALL
-        .iter()
-        .map(|table| {
-            let mut rows = Vec::new();
-            for file in opened.files(table, None).unwrap() {
-                let folder = file.parent().unwrap().strip_prefix(&case.dir).unwrap().display().to_string();
-                for batch in
-                    ParquetRecordBatchReaderBuilder::try_new(File::open(&file).unwrap()).unwrap().build().unwrap()
-                {
-                    let batch = batch.unwrap();
-                    let options = FormatOptions::new().with_null("∅");
-                    let schema = batch.schema();
-                    // Instants as microseconds: their zone has no database here.
-                    let plain = |c: &ArrayRef| match c.data_type() {
-                        DataType::Timestamp(..) => cast(c, &DataType::Int64).unwrap(),
-                        _ => c.clone(),
-                    };
-                    let plain: Vec<ArrayRef> = batch.columns().iter().map(plain).collect();
-                    let columns: Vec<_> = schema
-                        .fields()
-                        .iter()
-                        .zip(&plain)
-                        .map(|(f, c)| (f.name(), ArrayFormatter::try_new(c.as_ref(), &options).unwrap()))
-                        .collect();
-                    for row in 0..batch.num_rows() {
-                        let cells = columns.iter().map(|(name, c)| format!("{name}={}", c.value(row)));
-                        rows.push(format!("{folder}: {}", cells.collect::<Vec<_>>().join(" | ")));
-                    }
-                }
-            }
-            rows.sort_unstable();
-            (table.name, rows)
-        })
-        .collect()
-}
-
-/// Fails, showing the first rows that differ, unless both cases hold the same rows.
-#[track_caller]
-fn assert_equal(merged: &Case, single: &Case, what: &str) {
-    let (merged, single) = (rows(merged), rows(single));
-    for (table, wanted) in &single {
-        let found = &merged[table];
-        let more: Vec<&String> = found.iter().filter(|r| wanted.binary_search(r).is_err()).take(2).collect();
-        let less: Vec<&String> = wanted.iter().filter(|r| found.binary_search(r).is_err()).take(2).collect();
-        assert!(
-            found == wanted,
-            "{what}: `{table}` has {} rows, a single import gives {}\nonly merged: {more:#?}\nonly single: {less:#?}",
-            found.len(),
-            wanted.len()
-        );
-    }
-}
+use table_rows::assert_equal;
 
 fn merged(lab: &Lab, name: &str, parts: &[&Case]) -> Case {
     let case = lab.case(name);
