@@ -324,14 +324,14 @@ impl SightingRow<'_> {
 mod tests {
     use super::*;
 
-    fn change<'a>(verb: &'a str, name: &'a str, body: Option<&'a str>) -> ChangeRow<'a> {
-        ChangeRow {
-            verb: verb.into(),
-            group: "apps".into(),
-            namespace: "a".into(),
-            name: name.into(),
-            response_body: body,
-            ..ChangeRow::default()
+    fn change(verb: &str, name: &str, body: Option<&str>) -> Change {
+        Change {
+            verb: verb.to_owned(),
+            group: "apps".to_owned(),
+            namespace: "a".to_owned(),
+            name: name.to_owned(),
+            response_body: body.map(Arc::from),
+            ..Change::default()
         }
     }
 
@@ -347,7 +347,9 @@ mod tests {
         let names: Vec<String> = (0..500).map(|n| format!("web-{n}")).collect();
         let large = format!("{{\"kind\":\"Deployment\",\"data\":\"{}\"}}", "x".repeat(5000));
         for _ in 0..3 {
-            names.iter().for_each(|name| aside.change(change("update", name, Some(&large))).unwrap());
+            names
+                .iter()
+                .for_each(|name| aside.change(ChangeRow::of_change(&change("update", name, Some(&large)))).unwrap());
         }
         assert!(aside.file.is_some(), "7 MB do not stay in memory");
         let shares = loaded(aside, 1 << 20);
@@ -366,10 +368,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut aside = PutAside::new(dir.path());
         let body = "{\"kind\":\"Deployment\",\"metadata\":{\"name\":\"web-x7\"}}";
-        aside.change(change("create", "", Some(body))).unwrap();
-        aside.change(change("create", "", None)).unwrap();
-        aside.change(change("deletecollection", "", None)).unwrap();
-        aside.core(change("create", "role", None)).unwrap();
+        aside.change(ChangeRow::of_change(&change("create", "", Some(body)))).unwrap();
+        aside.change(ChangeRow::of_change(&change("create", "", None))).unwrap();
+        aside.change(ChangeRow::of_change(&change("deletecollection", "", None))).unwrap();
+        aside.core(ChangeRow::of_change(&change("create", "role", None))).unwrap();
         assert!(aside.file.is_none(), "little stays in memory");
         let shares = aside.shares(0);
         assert_eq!((0..CORE_PLACES).map(|place| shares.core(place).unwrap().len()).sum::<usize>(), 1);
