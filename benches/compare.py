@@ -59,7 +59,7 @@ class Side:
 
     def __init__(self, name, command, before=None, size=None, codes=(0, 1)):
         self.name, self.command, self.before, self.size, self.codes = name, command, before, size, codes
-        self.seconds, self.memory = [], []
+        self.seconds, self.cpu, self.memory = [], [], []
 
     def run(self):
         if self.before:
@@ -68,6 +68,7 @@ class Side:
         child = subprocess.Popen(self.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         _, status, usage = os.wait4(child.pid, 0)
         self.seconds.append(time.perf_counter() - began)
+        self.cpu.append(usage.ru_utime + usage.ru_stime)
         self.memory.append(usage.ru_maxrss / 1024)
         code = os.waitstatus_to_exitcode(status)
         if code not in self.codes:
@@ -75,19 +76,28 @@ class Side:
 
 
 def compare(title, sides, runs):
+    """Runs all sides by turns; the first is ours, and the others are told in its multiples."""
     for side in sides:
         side.run()  # Brings files into the page cache.
-        side.seconds, side.memory = [], []
+        side.seconds, side.cpu, side.memory = [], [], []
     for _ in range(runs):
         for side in sides:
             side.run()
-    own = statistics.median(sides[0].seconds)
+    own, own_memory = statistics.median(sides[0].seconds), max(sides[0].memory)
     for side in sides:
-        median = statistics.median(side.seconds)
-        size = f"{side.size() / 1e6:.0f} MB" if side.size else ""
-        ratio = "" if side is sides[0] else f"{median / own:.2f}"
-        spread = f"{min(side.seconds):.2f}-{max(side.seconds):.2f}"
-        print(f"| {title} | {side.name} | {median:.2f} | {spread} | {ratio} | {max(side.memory):.0f} | {size} |", flush=True)
+        seconds, memory = statistics.median(side.seconds), max(side.memory)
+        cells = [
+            title,
+            side.name,
+            f"{seconds:.2f}",
+            f"{min(side.seconds):.2f}-{max(side.seconds):.2f}",
+            "" if side is sides[0] else f"{seconds / own:.2f}",
+            f"{statistics.median(side.cpu):.2f}",
+            f"{memory:.0f}",
+            "" if side is sides[0] else f"{memory / own_memory:.2f}",
+            f"{side.size() / 1e6:.0f}" if side.size else "",
+        ]
+        print("| " + " | ".join(cells) + " |", flush=True)
 
 
 def tree_size(path: Path) -> int:
@@ -98,6 +108,43 @@ def remove(*paths: Path):
     for path in paths:
         shutil.rmtree(path, ignore_errors=True)
         path.unlink(missing_ok=True)
+
+
+def split(log: Path, into: Path, count: int):
+    """The lines of a log in `count` files of about the same size."""
+    if into.is_dir():
+        return
+    part = into.with_suffix(".part")
+    remove(part)
+    part.mkdir(parents=True)
+    files = sorted(log.iterdir())
+    each = max(1, sum(f.stat().st_size for f in files) // count)
+    number, left, out = 0, 0, None
+    for file in files:
+        with open(file, "rb") as lines:
+            for line in lines:
+                if left <= 0 and number < count:
+                    if out:
+                        out.close()
+                    out = open(part / f"audit-{number:06}.log", "wb")
+                    number, left = number + 1, left + each
+                out.write(line)
+                left -= len(line)
+    out.close()
+    part.rename(into)
+
+
+def many_files(args):
+    log, case = args.work / "plain" / "audit", args.work / "case-files"
+    sides = []
+    for count in (1, args.files):
+        into = args.work / f"split-{count}"
+        split(log, into, count)
+        name = "kubesleuth import, 1 file" if count == 1 else f"kubesleuth import, {count:,} files"
+        sides.append(Side(name, [args.kubesleuth, "import", "-q", into, "--case", case],
+                          lambda: remove(case), lambda: tree_size(case)))
+    compare("import, many files", sides, args.runs)
+    remove(case, *(args.work / f"split-{count}" for count in (1, args.files)))
 
 
 def imports(args, kind):
@@ -116,38 +163,55 @@ def imports(args, kind):
 
 
 def questions(args):
-    case, log = args.work / "case-plain", args.work / "plain" / "audit"
+    case, log = args.case or args.work / "case-plain", args.work / "plain" / "audit"
+    if not case.is_dir():
+        subprocess.run([args.kubesleuth, "import", "-q", log, "--case", case], check=True)
     events = f"read_parquet('{case}/events/**/*.parquet', hive_partitioning=true)"
     shown = "stage_timestamp, user_username, verb, object_ref_resource, object_ref_namespace, object_ref_name, response_status_code, source_id, line, audit_id"
     import duckdb
-    first = duckdb.connect().execute(
-        f"SELECT user_username, min(stage_timestamp) FROM {events} WHERE verb IN ('create', 'patch') GROUP BY 1 ORDER BY count(*), 1 LIMIT 1").fetchone()
-    user, day = first[0], first[1].astimezone(datetime.timezone.utc).strftime("%Y-%m-%d")
+    asking = duckdb.connect()
+    user, at, text = asking.execute(
+        f"SELECT user_username, min(stage_timestamp), 'hostNetwork' FROM {events} WHERE verb IN ('create', 'patch') GROUP BY 1 ORDER BY count(*), 1 LIMIT 1").fetchone()
+    count = asking.execute(f"SELECT count(*) FROM {events}").fetchone()[0]
+    day = at.astimezone(datetime.timezone.utc).strftime("%Y-%m-%d")
+    searches = {
+        "by user": [Side("jq, the log", ["sh", "-c", f"cat {log}/* | jq -c 'select(.user.username == \"{user}\") | [.stageTimestamp, .verb]'"])],
+        "text in bodies": [Side("grep -c, the log", ["sh", "-c", f"cat {log}/* | grep -c {text}"])],
+    }
+    if shutil.which("rg"):
+        searches["text in bodies"].append(Side("ripgrep -c, the log", ["rg", "-c", text, log]))
     asked = [
         ("by user", ["who-did", "--user", user], f"user_username = '{user}'"),
         ("by resource", ["who-did", "--resource", "clusterrolebindings"], "object_ref_resource = 'clusterrolebindings'"),
         ("one hour", ["who-did", "--from", f"{day} 10:00:00", "--to", f"{day} 11:00:00"],
          f"stage_timestamp >= '{day} 10:00:00+00' AND stage_timestamp < '{day} 11:00:00+00'"),
-        ("text in bodies", ["who-did", "--text", "hostNetwork"],
-         "(request_object LIKE '%hostNetwork%' OR response_object LIKE '%hostNetwork%')"),
+        ("text in bodies", ["who-did", "--text", text],
+         f"(request_object LIKE '%{text}%' OR response_object LIKE '%{text}%')"),
     ]
     for title, command, where in asked:
         sides = [
             Side("kubesleuth", [args.kubesleuth, *command, "-o", "csv", "--case", case]),
             Side("DuckDB, same Parquet", duckdb_script(f"SELECT {shown} FROM {events} WHERE {where} ORDER BY 1")),
         ]
-        if title == "text in bodies":
-            sides.append(Side("grep -c, the log", ["sh", "-c", f"cat {log}/* | grep -c hostNetwork"]))
-        if title == "by user":
-            sides.append(Side("jq, the log", ["sh", "-c", f"cat {log}/* | jq -c 'select(.user.username == \"{user}\") | [.stageTimestamp, .verb]'"]))
-        compare(title, sides, args.runs)
+        if log.is_dir() and not args.case:
+            sides += searches.get(title, [])
+        compare(f"{title}, {count:,} events", sides, args.runs)
     # The very text of the shipped query, in both engines.
     per_hour = subprocess.run([args.kubesleuth, "query", "requests-by-hour", "--show-sql"], capture_output=True, text=True, check=True).stdout
     view = f"CREATE VIEW events AS SELECT * FROM {events}"
-    compare("requests by hour", [
+    code = f"import duckdb; c = duckdb.connect(); c.execute({view!r}); c.execute({per_hour!r}).fetchall()"
+    compare(f"requests by hour, {count:,} events", [
         Side("kubesleuth", [args.kubesleuth, "query", "requests-by-hour", "-o", "csv", "--case", case]),
-        Side("DuckDB, same Parquet", [sys.executable, "-c", f"import duckdb; c = duckdb.connect(); c.execute({view!r}); c.execute({per_hour!r}).fetchall()"]),
+        Side("DuckDB, same Parquet", [sys.executable, "-c", code]),
     ], args.runs)
+
+
+PARTS = {
+    "plain": lambda args: imports(args, "plain"),
+    "gzip": lambda args: imports(args, "gzip"),
+    "files": many_files,
+    "questions": questions,
+}
 
 
 def main():
@@ -156,14 +220,18 @@ def main():
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--commit", default="")
+    parser.add_argument("--parts", default=",".join(PARTS), help="which of: " + ", ".join(PARTS))
+    parser.add_argument("--files", type=int, default=10_000, help="how many files the log is split into")
+    parser.add_argument("--case", type=Path, help="ask this case, not the one imported from the plain log")
     args = parser.parse_args()
     model = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), "unknown")
-    size = sum(f.stat().st_size for f in (args.work / "plain" / "audit").iterdir())
-    print(f"commit {args.commit}, {os.cpu_count()} cores ({model}), {datetime.date.today()}, log of {size / 1e9:.2f} GB, medians of {args.runs}\n")
-    print("| what | who | median s | min-max s | times ours | peak MB | Parquet |\n|---|---|---|---|---|---|---|")
-    imports(args, "plain")
-    imports(args, "gzip")
-    questions(args)
+    log = args.work / "plain" / "audit"
+    size = f"log of {sum(f.stat().st_size for f in log.iterdir()) / 1e9:.2f} GB, " if log.is_dir() else ""
+    print(f"commit {args.commit}, {os.cpu_count()} cores ({model}), {datetime.date.today()}, {size}medians of {args.runs}\n")
+    print("| what | who | median s | min-max s | times ours | CPU s | peak MB | times ours | Parquet MB |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for part in args.parts.split(","):
+        PARTS[part](args)
 
 
 if __name__ == "__main__":

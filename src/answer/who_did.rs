@@ -5,9 +5,39 @@ use regex::Regex;
 
 use super::{Answer, AsOf, Value, Verdict, column, wide};
 use crate::case::frame::Frame;
+use crate::case::sieve::Sieve;
 use crate::case::{Case, CaseError};
 use crate::model::time::{Interval, Timestamp};
 use crate::tables::events;
+
+/// What the stages of one request share.
+const PARTS: [&str; 6] =
+    ["audit_id", "component", "request_received_timestamp", "user_username", "verb", "request_uri"];
+
+/// What else is shown of a request, as its last stage has it.
+const KEPT: [&str; 18] = [
+    "stage_timestamp",
+    "impersonated_user_username",
+    "object_ref_resource",
+    "object_ref_subresource",
+    "object_ref_namespace",
+    "object_ref_name",
+    "object_ref_api_group",
+    "response_status_code",
+    "authorization_decision",
+    "authorization_reason",
+    "source_ips",
+    "user_agent",
+    "level",
+    "stage",
+    "user_credential_id",
+    "source_id",
+    "offset",
+    "line",
+];
+
+/// Where `--text` looks.
+const BODIES: [&str; 2] = ["request_object", "response_object"];
 
 /// What is asked; empty fields ask nothing.
 #[derive(Clone, Debug, Default)]
@@ -53,8 +83,15 @@ pub struct Filter {
 /// # Errors
 /// When the table cannot be read.
 pub fn answer(case: &Case, cluster: &str, filter: &Filter) -> Result<Answer, CaseError> {
-    let lazy = case.table(&events::TABLE, Some(cluster))?.filter(predicate(filter));
-    let lazy = once(lazy).sort(["time", "source_id", "offset"], SortMultipleOptions::default());
+    let columns_read: Vec<&str> = PARTS.into_iter().chain(KEPT).collect();
+    let sieve = Sieve {
+        within: filter.within.unwrap_or(Interval::ALWAYS),
+        predicate: predicate(filter),
+        text: filter.text.as_deref().map(|text| (BODIES.as_slice(), text)),
+        columns: &columns_read,
+    };
+    let lazy = once(case.sift(&events::TABLE, cluster, &sieve)?.lazy())
+        .sort(["time", "source_id", "offset"], SortMultipleOptions::default());
     let frame = Frame::collect(lazy, "events")?;
     let rows = rows(&frame)?;
     let total = rows.len();
@@ -116,33 +153,11 @@ fn once(lazy: LazyFrame) -> LazyFrame {
     // Without an audit ID nothing ties stages together: the record stands for itself.
     let own = concat_str([col("source_id"), col("offset").cast(DataType::String)], ":", true);
     let key = when(col("audit_id").is_null()).then(own).otherwise(lit(NULL).cast(DataType::String)).alias("__own");
-    let parts =
-        ["audit_id", "__own", "component", "request_received_timestamp", "user_username", "verb", "request_uri"];
     let last = |name: &str| col(name).sort_by([col("__rank")], SortMultipleOptions::default()).last();
-    let kept = [
-        "stage_timestamp",
-        "impersonated_user_username",
-        "object_ref_resource",
-        "object_ref_subresource",
-        "object_ref_namespace",
-        "object_ref_name",
-        "object_ref_api_group",
-        "response_status_code",
-        "authorization_decision",
-        "authorization_reason",
-        "source_ips",
-        "user_agent",
-        "level",
-        "stage",
-        "user_credential_id",
-        "source_id",
-        "offset",
-        "line",
-    ];
-    let mut aggregates: Vec<Expr> = kept.iter().map(|n| last(n)).collect();
+    let mut aggregates: Vec<Expr> = KEPT.iter().map(|n| last(n)).collect();
     aggregates.push(len().cast(DataType::Int64).alias("stages"));
     lazy.with_columns([rank.alias("__rank"), key])
-        .group_by(parts.map(col).as_slice())
+        .group_by(PARTS.into_iter().chain(["__own"]).map(col).collect::<Vec<_>>())
         .agg(aggregates)
         .with_column(col("request_received_timestamp").fill_null(col("stage_timestamp")).alias("time"))
 }
@@ -207,30 +222,33 @@ fn pattern(column: &str, glob: &str) -> Expr {
     col(column).str().contains(lit(text), true)
 }
 
-fn predicate(f: &Filter) -> Expr {
-    let mut all = lit(true);
-    let mut and = |e: Expr| all = all.clone().and(e.fill_null(lit(false)));
-    if let Some(within) = f.within {
-        let time =
-            |t: Timestamp| lit(t.as_micros()).cast(DataType::Datetime(TimeUnit::Microseconds, Some("UTC".into())));
-        // The date narrows the files, the time the rows: events are filed under the time that counts here.
-        let filed = col("stage_timestamp").fill_null(col("request_received_timestamp"));
-        let day = |t: Timestamp| time(t).cast(DataType::Date);
-        if within.from != Timestamp::MIN {
-            and(col("date").gt_eq(day(within.from)));
-            and(filed.clone().gt_eq(time(within.from)));
-        }
-        if within.to != Timestamp::MAX {
-            and(col("date").lt_eq(day(within.to)));
-            and(filed.lt(time(within.to)));
-        }
+/// Whether an event lies in a stretch of time: events are filed under the time that counts here.
+fn inside(within: Interval) -> Vec<Expr> {
+    let time = |t: Timestamp| lit(LiteralValue::DateTime(t.as_micros(), TimeUnit::Microseconds, Some("UTC".into())));
+    let filed = || col("stage_timestamp").fill_null(col("request_received_timestamp"));
+    // Says less than the comparison of `filed`, but the smallest and largest values of a file can refute it.
+    let unread = || col("stage_timestamp").is_null();
+    let mut all = Vec::new();
+    if within.from != Timestamp::MIN {
+        all.push(col("stage_timestamp").gt_eq(time(within.from)).or(unread()));
+        all.push(filed().gt_eq(time(within.from)));
     }
+    if within.to != Timestamp::MAX {
+        all.push(col("stage_timestamp").lt(time(within.to)).or(unread()));
+        all.push(filed().lt(time(within.to)));
+    }
+    all
+}
+
+/// What must hold of an event besides its bodies; a row for which it is unknown does not pass.
+fn predicate(f: &Filter) -> Option<Expr> {
+    let mut all = f.within.map(inside).unwrap_or_default();
     if !f.verbs.is_empty() {
-        and(col("verb").is_in(lit(Series::new("v".into(), &f.verbs))));
+        all.push(col("verb").is_in(lit(Series::new("v".into(), &f.verbs))));
     }
     if let Some((group, resource)) = &f.resource {
-        and(col("object_ref_resource").eq(lit(resource.as_str())));
-        and(col("object_ref_api_group").fill_null(lit("")).eq(lit(group.as_str())));
+        all.push(col("object_ref_resource").eq(lit(resource.as_str())));
+        all.push(col("object_ref_api_group").fill_null(lit("")).eq(lit(group.as_str())));
     }
     for (column, value) in [
         ("object_ref_subresource", &f.subresource),
@@ -240,35 +258,28 @@ fn predicate(f: &Filter) -> Expr {
         ("request_uri", &f.uri),
         ("user_agent", &f.user_agent),
     ] {
-        if let Some(value) = value {
-            and(pattern(column, value));
-        }
+        all.extend(value.as_ref().map(|value| pattern(column, value)));
     }
     if let Some(user) = &f.user {
-        let either = pattern("user_username", user).fill_null(lit(false));
-        and(either.or(pattern("impersonated_user_username", user).fill_null(lit(false))));
+        all.push(pattern("user_username", user).or(pattern("impersonated_user_username", user)));
     }
     if let Some(group) = &f.group {
-        let has = |c: &str| col(c).list().contains(lit(group.as_str())).fill_null(lit(false));
-        and(has("user_groups").or(has("impersonated_user_groups")));
+        let has = |c: &str| col(c).list().contains(lit(group.as_str()));
+        all.push(has("user_groups").or(has("impersonated_user_groups")));
     }
     if let Some(ip) = &f.source_ip {
-        and(col("source_ips").list().contains(lit(ip.as_str())));
+        all.push(col("source_ips").list().contains(lit(ip.as_str())));
     }
     if !f.codes.is_empty() {
-        and(col("response_status_code").is_in(lit(Series::new("c".into(), &f.codes))));
+        all.push(col("response_status_code").is_in(lit(Series::new("c".into(), &f.codes))));
     }
     if f.denied {
-        and(col("authorization_decision").eq(lit("forbid")));
+        all.push(col("authorization_decision").eq(lit("forbid")));
     }
     if f.changes {
-        and(col("verb").is_in(lit(Series::new("m".into(), crate::model::audit::MUTATING_VERBS))));
+        all.push(col("verb").is_in(lit(Series::new("m".into(), crate::model::audit::MUTATING_VERBS))));
     }
-    if let Some(text) = &f.text {
-        let has = |c: &str| col(c).str().contains_literal(lit(text.as_str())).fill_null(lit(false));
-        and(has("request_object").or(has("response_object")));
-    }
-    all
+    all.into_iter().reduce(Expr::and)
 }
 
 fn describe(f: &Filter) -> Vec<(&'static str, Value)> {

@@ -14,12 +14,16 @@ pub mod parquet_file;
 pub mod read;
 mod refuse;
 pub mod rows;
+pub mod sieve;
+mod texts;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
+use chrono::NaiveDate;
 use manifest::{Manifest, SchemaVersion};
 
+use crate::model::time::{Interval, Timestamp};
 use crate::tables::schema::Table;
 
 /// Name of the manifest inside a case.
@@ -163,12 +167,42 @@ impl Case {
     /// # Errors
     /// When a folder cannot be listed.
     pub fn files(&self, table: &Table, cluster: Option<&str>) -> Result<Vec<PathBuf>, CaseError> {
+        self.list(table, cluster, |_| true)
+    }
+
+    /// As [`Case::files`], without the files of days that lie outside a stretch of time. What is filed under no day,
+    /// or under one that cannot be told, is among them.
+    ///
+    /// # Errors
+    /// As [`Case::files`].
+    pub fn files_within(
+        &self,
+        table: &Table,
+        cluster: Option<&str>,
+        within: Interval,
+    ) -> Result<Vec<PathBuf>, CaseError> {
+        let day = |name: &str| NaiveDate::parse_from_str(name.strip_prefix("date=")?, "%Y-%m-%d").ok();
+        let limit = |t: Timestamp| NaiveDate::parse_from_str(&t.date(), "%Y-%m-%d").ok();
+        let (from, to) = (limit(within.from), limit(within.to));
+        self.list(table, cluster, |folder| {
+            day(folder).is_none_or(|d| from.is_none_or(|from| from <= d) && to.is_none_or(|to| d <= to))
+        })
+    }
+
+    /// The Parquet files in folders whose names are `wanted`.
+    fn list(
+        &self,
+        table: &Table,
+        cluster: Option<&str>,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<Vec<PathBuf>, CaseError> {
         let mut root = self.dir.join(table.name);
         if let Some(cluster) = cluster {
             root.push(partition("cluster", cluster));
         }
         let mut found = Vec::new();
-        for entry in walkdir::WalkDir::new(&root).sort_by_file_name() {
+        let walk = walkdir::WalkDir::new(&root).sort_by_file_name().into_iter();
+        for entry in walk.filter_entry(|e| !e.file_type().is_dir() || e.file_name().to_str().is_none_or(&wanted)) {
             match entry {
                 Ok(e) if e.path().extension().is_some_and(|x| x == "parquet") => found.push(e.into_path()),
                 Ok(_) => {}
