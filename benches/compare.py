@@ -167,7 +167,11 @@ def questions(args):
     if not case.is_dir():
         subprocess.run([args.kubesleuth, "import", "-q", log, "--case", case], check=True)
     events = f"read_parquet('{case}/events/**/*.parquet', hive_partitioning=true)"
-    shown = "stage_timestamp, user_username, verb, object_ref_resource, object_ref_namespace, object_ref_name, response_status_code, source_id, line, audit_id"
+    # The columns of the answer.
+    shown = ("stage_timestamp, user_username, verb, object_ref_resource, object_ref_namespace, object_ref_name, response_status_code,"
+             " source_id, line, audit_id, impersonated_user_username, object_ref_subresource, object_ref_api_group,"
+             " authorization_decision, authorization_reason, source_ips, user_agent, request_uri, level, stage, user_credential_id,"
+             " request_received_timestamp, component, \"offset\"")
     import duckdb
     asking = duckdb.connect()
     user, at, text = asking.execute(

@@ -26,14 +26,29 @@ WITH stages AS (
     AND (stage_timestamp >= /*:from*/ '0001-01-01 00:00:00' OR stage_timestamp IS NULL)
     AND (stage_timestamp < /*:to*/ '9999-12-31 23:59:59' OR stage_timestamp IS NULL)
 ),
+-- The records of a request tell one time of arrival. Most times are told by one record, which then is the whole
+-- request: only those that share theirs are put together.
+counted AS (
+  SELECT request_received_timestamp AS arrival, COUNT(*) AS records
+  FROM events
+  GROUP BY request_received_timestamp
+),
 requests AS (
   SELECT
-    cluster, audit_id, own, component, request_received_timestamp, user_username AS username, verb, request_uri,
-    source_ips,
+    cluster, request_received_timestamp, user_username AS username, verb,
+    response_status_code AS code,
+    authorization_decision AS decision,
+    stage_timestamp AS first_stage
+  FROM stages JOIN counted ON stages.request_received_timestamp = counted.arrival
+  WHERE records = 1
+  UNION ALL
+  SELECT
+    cluster, request_received_timestamp, user_username AS username, verb,
     MAX(response_status_code) AS code,
     MAX(authorization_decision) AS decision,
     MIN(stage_timestamp) AS first_stage
-  FROM stages
+  FROM stages LEFT JOIN counted ON stages.request_received_timestamp = counted.arrival
+  WHERE records IS NULL OR records > 1
   GROUP BY cluster, audit_id, own, component, request_received_timestamp, user_username, verb, request_uri, source_ips
 ),
 timed AS (

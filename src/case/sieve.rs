@@ -5,7 +5,7 @@
 //! ten million events holds those and a few files. Traded for it: every file is planned by itself, and the partition
 //! columns are not there, since with this way of reading polars 0.46 gives them the length they had before the filter.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use memchr::memmem::Finder;
 use polars::io::HiveOptions;
@@ -59,7 +59,7 @@ impl Sieve<'_> {
     }
 
     /// What passes of a file, if anything does.
-    fn file(&self, table: &Table, file: &PathBuf) -> Result<Option<DataFrame>, CaseError> {
+    fn file(&self, table: &Table, file: &Path) -> Result<Option<DataFrame>, CaseError> {
         let failed = |e: PolarsError| damaged(table, &e);
         let passed = match (&self.predicate, self.text) {
             (Some(predicate), text) => self.some(scan(file).map_err(failed)?, predicate.clone(), text),
