@@ -163,6 +163,10 @@ impl<R: Read> BlockReader<R> {
         let mut rest = Vec::with_capacity(tail.len().saturating_add(self.block_size));
         rest.extend_from_slice(tail);
         self.carried.truncate(end);
+        if self.carried.len() < self.carried.capacity() / 2 {
+            // A small file must not keep the room of a whole block until its rows are written.
+            self.carried.shrink_to_fit();
+        }
         let bytes = std::mem::replace(&mut self.carried, rest);
         let block = Block { offset: self.offset, first_line: self.line, bytes: Buffer::from_vec(bytes) };
         self.offset += block.bytes.len() as u64;

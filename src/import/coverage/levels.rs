@@ -33,8 +33,8 @@ struct Seen {
     verb: Option<String>,
     what: String,
     counts: Level,
-    /// The source of the last event, which most often is that of the next.
-    source: String,
+    /// Sources, by their place among all.
+    sources: BTreeSet<u32>,
 }
 
 /// Levels, noted event by event.
@@ -43,6 +43,10 @@ pub(super) struct LevelNotes {
     places: HashMap<Vec<u8>, usize>,
     seen: Vec<Seen>,
     key: Vec<u8>,
+    sources: Vec<String>,
+    source_places: HashMap<String, u32>,
+    /// The source of the last event, which most often is that of the next.
+    source: u32,
 }
 
 impl LevelNotes {
@@ -62,9 +66,27 @@ impl LevelNotes {
                 self.seen.len() - 1
             }
         };
+        let source = rows.source_id.get(row).map(|id| self.source(id));
         if let Some(seen) = self.seen.get_mut(place) {
             seen.count(rows, row);
+            seen.sources.extend(source);
         }
+    }
+
+    /// The place of a source among all.
+    fn source(&mut self, id: &str) -> u32 {
+        if self.sources.get(self.source as usize).is_none_or(|last| last != id) {
+            self.source = match self.source_places.get(id) {
+                Some(place) => *place,
+                None => {
+                    let place = u32::try_from(self.sources.len()).unwrap_or(u32::MAX);
+                    self.sources.push(id.to_owned());
+                    self.source_places.insert(id.to_owned(), place);
+                    place
+                }
+            };
+        }
+        self.source
     }
 
     /// The rows.
@@ -78,7 +100,7 @@ impl LevelNotes {
             all.events += seen.counts.events;
             all.refused += seen.counts.refused;
             all.truncated += seen.counts.truncated;
-            all.sources.extend(seen.counts.sources);
+            all.sources.extend(seen.sources.iter().filter_map(|place| self.sources.get(*place as usize).cloned()));
         }
         with_details(found)
     }
@@ -95,12 +117,6 @@ impl Seen {
         counts.events += 1;
         counts.refused += i64::from(rows.response_status_code.get(row) == Some(403));
         counts.truncated += i64::from(rows.truncated.get(row) == Some(true));
-        if let Some(source) =
-            rows.source_id.get(row).filter(|source| counts.sources.is_empty() || *source != self.source)
-        {
-            counts.sources.insert(source.to_owned());
-            source.clone_into(&mut self.source);
-        }
     }
 }
 
