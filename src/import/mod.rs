@@ -27,6 +27,7 @@ pub mod notes;
 pub mod parse;
 pub mod pipeline;
 pub mod put_aside;
+pub mod read_ahead;
 pub mod read_source;
 pub mod rebuild;
 pub mod resolve_copies;

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use arrow::array::{Array as _, AsArray as _, RecordBatch};
 use polars::prelude::LazyFrame;
 
@@ -19,6 +21,7 @@ use super::inside::SNAPSHOT_FILE;
 use super::materialise::{self, Tables, materialise};
 use super::notes::Notes;
 use super::parse::Parsed;
+use super::read_ahead::{self, Ahead};
 use super::read_source::{Consumer, FileFacts, read_source, sha256_of, sha256_of_bytes};
 use super::resolve_copies::{self, Resolved};
 use super::room::Room;
@@ -86,8 +89,8 @@ pub fn import(options: &ImportOptions, progress: &dyn Progress) -> Result<Summar
     let mut chunks =
         Chunks::new(&mut staging, &cluster, u32::try_from(import_number).unwrap_or(u32::MAX), options.room.chunk);
     progress.begin("import", Some(found.inputs.iter().map(|i| i.size).sum()));
-    for input in &found.inputs {
-        run.read(input, options, &mut chunks, progress)?;
+    for group in read_ahead::groups(&found.inputs, options.room.group) {
+        run.read_group(group, options, &mut chunks, progress)?;
     }
     progress.finish();
     let (parts, notes) = chunks.finish()?;
@@ -328,10 +331,26 @@ impl Run {
         self.sources.iter().skip(self.earlier)
     }
 
-    /// Reads one file, unless the case has its bytes already.
+    /// Reads files that follow one another: several at once, if they are small.
+    fn read_group(
+        &mut self,
+        group: &[Input],
+        options: &ImportOptions,
+        chunks: &mut Chunks<'_>,
+        progress: &dyn Progress,
+    ) -> Result<(), ImportError> {
+        let keying = Arc::clone(&self.keying);
+        let ahead = |input: &Input| read_ahead::read(input, options.limits, options.room, &keying);
+        let read: Vec<Option<Ahead>> =
+            if group.len() > 1 { group.par_iter().map(ahead).collect() } else { group.iter().map(|_| None).collect() };
+        group.iter().zip(read).try_for_each(|(input, ahead)| self.read(input, ahead, options, chunks, progress))
+    }
+
+    /// Reads one file, unless the case has its bytes already, or takes what was read of it ahead.
     fn read(
         &mut self,
         input: &Input,
+        ahead: Option<Ahead>,
         options: &ImportOptions,
         chunks: &mut Chunks<'_>,
         progress: &dyn Progress,
@@ -340,6 +359,10 @@ impl Run {
             self.already += 1;
             progress.advance(input.size);
             return Ok(());
+        }
+        if let Some(ahead) = ahead {
+            progress.advance(input.size);
+            return ahead.take(&input.path, &mut Reading { run: self, input, chunks, progress });
         }
         let keying = Arc::clone(&self.keying);
         read_source(

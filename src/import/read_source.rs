@@ -29,6 +29,7 @@ pub const MEMBER: &str = "!/";
 pub const NESTED: u32 = 2;
 
 /// What is known of a file once it is read.
+#[derive(Clone)]
 pub struct FileFacts {
     /// SHA-256 of the file as collected, hex.
     pub sha256: String,

@@ -63,14 +63,18 @@ enum Builder {
     List(ListBuilder<StringBuilder>),
 }
 
-/// A list builder whose field is named as in [`ColumnType::arrow`].
-pub(super) fn list_builder() -> ListBuilder<StringBuilder> {
-    ListBuilder::new(StringBuilder::new()).with_field(Field::new("element", DataType::Utf8, true))
+/// Rows that a builder has room for when nothing is known of them.
+const ROWS: usize = 1024;
+
+/// A list builder whose field is named as in [`ColumnType::arrow`], with room for some rows.
+pub(super) fn list_builder(rows: usize) -> ListBuilder<StringBuilder> {
+    let texts = StringBuilder::with_capacity(rows.saturating_mul(2), rows.saturating_mul(32));
+    ListBuilder::with_capacity(texts, rows).with_field(Field::new("element", DataType::Utf8, true))
 }
 
-/// A builder of instants in UTC.
-pub(super) fn time_builder() -> TimestampMicrosecondBuilder {
-    TimestampMicrosecondBuilder::new().with_timezone("UTC")
+/// A builder of instants in UTC, with room for some rows.
+pub(super) fn time_builder(rows: usize) -> TimestampMicrosecondBuilder {
+    TimestampMicrosecondBuilder::with_capacity(rows).with_timezone("UTC")
 }
 
 /// Rows of one table on their way to a record batch.
@@ -138,8 +142,8 @@ impl Builder {
             ColumnType::Int64 => Self::Int64(Int64Builder::new()),
             ColumnType::Int32 => Self::Int32(Int32Builder::new()),
             ColumnType::Bool => Self::Bool(BooleanBuilder::new()),
-            ColumnType::Time => Self::Time(time_builder()),
-            ColumnType::TextList => Self::List(list_builder()),
+            ColumnType::Time => Self::Time(time_builder(ROWS)),
+            ColumnType::TextList => Self::List(list_builder(ROWS)),
         }
     }
 

@@ -51,10 +51,16 @@ impl Column for TextBuilder {
     }
 }
 
+/// Rows that a block may give. The rows of a small file must not keep room for a thousand.
+pub(super) fn rows_in(block: &Buffer) -> usize {
+    block.len() / 1500 + 16
+}
+
 macro_rules! plain_columns {
-    ($($type:ty = $new:expr),* $(,)?) => {
+    ($($type:ty = |$rows:ident| $new:expr),* $(,)?) => {
         $(impl Column for $type {
-            fn begin(_: &Buffer) -> Self {
+            fn begin(block: &Buffer) -> Self {
+                let $rows = rows_in(block);
                 $new
             }
 
@@ -66,11 +72,11 @@ macro_rules! plain_columns {
 }
 
 plain_columns! {
-    TimestampMicrosecondBuilder = time_builder(),
-    ListBuilder<StringBuilder> = list_builder(),
-    Int32Builder = Int32Builder::new(),
-    Int64Builder = Int64Builder::new(),
-    BooleanBuilder = BooleanBuilder::new(),
+    TimestampMicrosecondBuilder = |rows| time_builder(rows),
+    ListBuilder<StringBuilder> = |rows| list_builder(rows),
+    Int32Builder = |rows| Int32Builder::with_capacity(rows),
+    Int64Builder = |rows| Int64Builder::with_capacity(rows),
+    BooleanBuilder = |rows| BooleanBuilder::with_capacity(rows),
 }
 
 macro_rules! event_columns {

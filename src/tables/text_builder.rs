@@ -25,7 +25,7 @@ pub struct TextBuilder {
 impl TextBuilder {
     /// No texts yet; texts that lie in `block` will not be copied.
     pub fn new(block: &Buffer) -> Self {
-        let mut texts = StringViewBuilder::new();
+        let mut texts = StringViewBuilder::with_capacity(super::event_builder::rows_in(block));
         // Views hold 32-bit offsets.
         let usable = !block.is_empty() && u32::try_from(block.len()).is_ok_and(|n| n < u32::MAX);
         if usable {
