@@ -258,10 +258,16 @@ fn lock_new(dir: &Path) -> Result<File, CaseError> {
     lock(dir)
 }
 
+/// Removes what killed imports left in a case: staging folders, and a custody log that was being begun.
 fn remove_litter(case_dir: &Path) -> Result<(), CaseError> {
+    let unlocked = |path: &Path| File::open(path).is_ok_and(|file| file.try_lock().is_ok());
     for entry in fs::read_dir(case_dir).map_err(|e| CaseError::io(case_dir, e))?.flatten() {
-        if entry.file_name().to_string_lossy().starts_with(STAGING_PREFIX) {
-            fs::remove_dir_all(entry.path()).map_err(|e| CaseError::io(&entry.path(), e))?;
+        let (name, path) = (entry.file_name(), entry.path());
+        let name = name.to_string_lossy();
+        if name.starts_with(STAGING_PREFIX) {
+            fs::remove_dir_all(&path).map_err(|e| CaseError::io(&path, e))?;
+        } else if name.starts_with(".kubesleuth-") && name.ends_with(".partial") && unlocked(&path) {
+            fs::remove_file(&path).map_err(|e| CaseError::io(&path, e))?;
         }
     }
     Ok(())

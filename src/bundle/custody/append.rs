@@ -125,6 +125,8 @@ pub fn begin_with(
     let cannot = || CustodyError::io("write", path);
     let mut builder = tempfile::Builder::new();
     let mut file = builder.prefix(".kubesleuth-").suffix(".partial").tempfile_in(parent(path)).map_err(cannot())?;
+    // Whoever finds it unlocked may take it for what a killed program left.
+    let _ = file.as_file().try_lock();
     file.write_all(&bytes).and_then(|()| file.as_file().sync_all()).map_err(cannot())?;
     file.persist_noclobber(path).map_err(|e| match e.error.kind() {
         io::ErrorKind::AlreadyExists => CustodyError::Exists(path.to_owned()),
