@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use super::threads_args::ThreadsArgs;
 use super::{Settings, YES};
 use crate::bundle::custody::record_merge;
 use crate::import::{MergeOptions, MergeSummary, merge};
@@ -18,17 +19,14 @@ pub struct Args {
     /// The cases to merge; the new one is named with --case, and must not exist yet
     #[arg(required = true, value_name = "PART-CASE")]
     parts: Vec<PathBuf>,
-    /// Threads to use; default: all cores. The tables are the same for any number
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
+    #[command(flatten)]
+    threads: ThreadsArgs,
 }
 
 impl Args {
     pub(super) fn run(self, settings: &Settings) -> anyhow::Result<u8> {
         let began = Instant::now();
-        if let Some(threads) = self.threads {
-            rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
-        }
+        self.threads.apply()?;
         let options =
             MergeOptions { case_dir: settings.case_dir.clone(), parts: self.parts, cluster: settings.cluster.clone() };
         let bars = settings.bars();
@@ -40,9 +38,7 @@ impl Args {
         let custody = record_merge(&options.case_dir, &parts, now, &actor, &result);
         if !settings.quiet {
             report(settings, &summary, began)?;
-            for finding in custody {
-                writeln!(std::io::stderr(), "{}: {}", finding.severity, terminal(&finding.message))?;
-            }
+            super::custody::tell(&custody)?;
         }
         Ok(YES)
     }

@@ -9,7 +9,8 @@ use super::{Settings, USAGE};
 use crate::answer::{Answer, AsOf, Value, Verdict, column, wide};
 use crate::bundle::custody::{CASE_LOG, CustodyCheck, Line, check};
 use crate::bundle::{Bundle, custody_log_of, verify};
-use crate::model::finding::Severity;
+use crate::model::finding::{Finding, Severity};
+use crate::render::escape::terminal;
 
 /// Arguments of `custody`.
 #[derive(Debug, clap::Args)]
@@ -17,6 +18,12 @@ pub struct Args {
     /// A bundle, a case, or a custody log
     #[arg(value_name = "BUNDLE|CASE|LOG")]
     path: PathBuf,
+}
+
+/// Tells what could not be recorded in a custody log.
+pub(super) fn tell(findings: &[Finding]) -> std::io::Result<()> {
+    let mut err = std::io::stderr();
+    findings.iter().try_for_each(|f| writeln!(err, "{}: {}", f.severity, terminal(&f.message)))
 }
 
 impl Args {

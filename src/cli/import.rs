@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use super::threads_args::ThreadsArgs;
 use super::{Settings, YES, size};
 use crate::bundle::custody::{Imported, record_import};
 use crate::formats::limits::Limits;
@@ -38,17 +39,14 @@ pub struct Args {
     /// Lines longer than an eighth of it, snapshots, and files that are one JSON document come on top
     #[arg(long, value_name = "SIZE", default_value = "512MB", value_parser = memory)]
     memory: u64,
-    /// Threads to use; default: all cores. The tables are the same for any number
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
+    #[command(flatten)]
+    threads: ThreadsArgs,
 }
 
 impl Args {
     pub(super) fn run(self, settings: &Settings) -> anyhow::Result<u8> {
         let began = Instant::now();
-        if let Some(threads) = self.threads {
-            rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
-        }
+        self.threads.apply()?;
         let room = Room::of(self.memory);
         let options = ImportOptions {
             case_dir: settings.case_dir.clone(),
@@ -71,9 +69,7 @@ impl Args {
         let custody = if summary.changed { record(&options, &summary)? } else { Vec::new() };
         if !settings.quiet {
             report(settings, &summary, began)?;
-            for finding in custody {
-                writeln!(std::io::stderr(), "{}: {}", finding.severity, terminal(&finding.message))?;
-            }
+            super::custody::tell(&custody)?;
         }
         Ok(YES)
     }

@@ -29,6 +29,7 @@ pub mod sql;
 pub mod subject_args;
 pub mod suggest_role;
 pub mod tables;
+pub mod threads_args;
 pub mod time_args;
 pub mod unused;
 pub mod verify;

@@ -14,7 +14,7 @@ use super::event_rows::EventRows;
 use crate::history::evidence::Change;
 use crate::model::audit::MUTATING_VERBS;
 use crate::model::object::Provenance;
-use crate::model::request_info::RequestInfo;
+use crate::model::request_info::{RequestInfo, method_of};
 use crate::model::time::Timestamp;
 
 /// Resources whose writes leave no stored object, or only noise.
@@ -219,13 +219,7 @@ fn asked<'b>(rows: &EventRows<'b>, row: usize) -> Option<ChangeRow<'b>> {
 
 /// Verb and object as the request line has them.
 fn from_uri(verb: Option<&str>, method: &str, uri: &str) -> Option<ChangeRow<'static>> {
-    let method = match verb {
-        Some("create") => "POST".to_owned(),
-        Some("update") => "PUT".to_owned(),
-        Some("patch") => "PATCH".to_owned(),
-        Some("delete" | "deletecollection") => "DELETE".to_owned(),
-        _ => method.to_uppercase(),
-    };
+    let method = verb.map_or_else(|| method.to_uppercase(), method_of);
     let info = RequestInfo::new(&method, uri);
     let verb = verb.map_or_else(|| info.verb.clone(), str::to_owned);
     let changes = info.is_resource

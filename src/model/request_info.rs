@@ -14,6 +14,18 @@ use thiserror::Error;
 
 pub use uri::{flag, query_param, query_values};
 
+/// The method that a recorded verb was asked with; the lower-cased method of a non-resource request as it was.
+pub fn method_of(verb: &str) -> String {
+    match verb {
+        "create" => "POST".to_owned(),
+        "get" | "list" | "watch" | "proxy" => "GET".to_owned(),
+        "update" => "PUT".to_owned(),
+        "patch" => "PATCH".to_owned(),
+        "delete" | "deletecollection" => "DELETE".to_owned(),
+        other => other.to_uppercase(),
+    }
+}
+
 /// Path prefixes that may lead to API resources; only `api` has no group segment.
 const API_PREFIXES: [&str; 2] = ["api", "apis"];
 /// What may follow `namespaces/<name>/` without being a resource of its own.

@@ -2,7 +2,7 @@
 //! API server completes `objectRef` from the request body after it has authorized: a create carries the new
 //! object's name there, but no name when it is authorized.
 
-use crate::model::request_info::RequestInfo;
+use crate::model::request_info::{RequestInfo, method_of};
 use crate::model::review::{Action, ResourceTarget, Target};
 
 /// The fields of a record that say what was asked.
@@ -26,7 +26,7 @@ pub struct Recorded<'a> {
 
 /// What the authorizer was asked; `None` when the record tells neither a resource nor a path.
 pub fn action_of(recorded: &Recorded<'_>) -> Option<Action> {
-    let info = recorded.path.map(|path| RequestInfo::new(&method(recorded.verb), path));
+    let info = recorded.path.map(|path| RequestInfo::new(&method_of(recorded.verb), path));
     let target = match (&info, recorded.resource) {
         (Some(info), referred) if fits(info, referred) => from_path(info, recorded),
         (_, Some(resource)) => from_reference(resource, recorded),
@@ -63,18 +63,6 @@ fn from_reference(resource: &str, recorded: &Recorded<'_>) -> Target {
         namespace: text(recorded.namespace),
         name: text(recorded.name.filter(|_| !nameless)),
     })
-}
-
-/// A method that gives the verb, good enough to read the path.
-fn method(verb: &str) -> String {
-    match verb {
-        "create" => "POST".to_owned(),
-        "get" | "list" | "watch" | "proxy" => "GET".to_owned(),
-        "update" => "PUT".to_owned(),
-        "patch" => "PATCH".to_owned(),
-        "delete" | "deletecollection" => "DELETE".to_owned(),
-        other => other.to_uppercase(),
-    }
 }
 
 /// A verb on a kind of thing, wherever it lies and whatever it is called.

@@ -1,9 +1,10 @@
 //! Batches of a part's files in the form that tables have now, their source ids replaced.
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array};
-use std::path::Path;
 
 use super::MergeError;
 use super::numbering::{Place, Places};
@@ -31,6 +32,17 @@ pub(super) fn conform(batch: &RecordBatch, table: &'static Table, file: &Path) -
     };
     let columns = schema.fields().iter().map(column).collect::<Result<Vec<ArrayRef>, _>>()?;
     Ok(RecordBatch::try_new(schema, columns)?)
+}
+
+/// Counts rows by the source that they name.
+pub(super) fn count(batch: &RecordBatch, counts: &mut BTreeMap<String, u64>) {
+    let ids = batch.column_by_name("source_id").and_then(|c| c.as_string_opt::<i32>());
+    for id in ids.into_iter().flatten().flatten() {
+        match counts.get_mut(id) {
+            Some(rows) => *rows += 1,
+            None => drop(counts.insert(id.to_owned(), 1)),
+        }
+    }
 }
 
 /// What became of the source of each row.

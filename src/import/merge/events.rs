@@ -11,7 +11,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rayon::prelude::*;
 
 use super::MergeError;
-use super::columns::{conform, places, replace, texts};
+use super::columns::{conform, count, places, replace, texts};
 use super::numbering::{Numbered, Places};
 use super::parts::Part;
 use crate::case::{CaseError, parquet_file, partition};
@@ -120,13 +120,7 @@ impl Job<'_> {
     /// The rows that stay, under their new ids.
     fn rewrite(&self, batch: &RecordBatch, ids: &[&str], done: &mut Done) -> Result<RecordBatch, MergeError> {
         let places = places(batch, self.places, &self.from)?;
-        let own = batch.column_by_name("source_id").and_then(|c| c.as_string_opt::<i32>());
-        for id in own.into_iter().flatten().flatten() {
-            match done.counted.get_mut(id) {
-                Some(rows) => *rows += 1,
-                None => drop(done.counted.insert(id.to_owned(), 1)),
-            }
-        }
+        count(batch, &mut done.counted);
         let new = texts(places.iter().map(|p| ids.get(p.number).copied()));
         let batch = replace(batch, "source_id", new)?;
         if places.iter().all(|p| p.keeps) {

@@ -9,7 +9,7 @@ use arrow::array::RecordBatch;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
 use super::MergeError;
-use super::columns::{conform, instant, places, replace, texts};
+use super::columns::{conform, count, instant, places, replace, texts};
 use super::numbering::{Numbered, Place, Places};
 use super::parts::Part;
 use crate::case::{CaseError, parquet_file, partition};
@@ -116,7 +116,9 @@ impl Stream<'_> {
             let batch = conform(&batch?, self.table, &self.file)?;
             self.places = places(&batch, self.known, &self.file)?;
             self.row = 0;
-            count(&batch, told.counted.get_mut(self.part));
+            if let Some(counts) = told.counted.get_mut(self.part) {
+                count(&batch, counts);
+            }
             self.batch = Some(batch);
         }
     }
@@ -128,18 +130,6 @@ impl Stream<'_> {
         let taken = self.batch.as_ref()?.slice(self.row, rows);
         self.row += rows;
         Some(taken)
-    }
-}
-
-fn count(batch: &RecordBatch, counts: Option<&mut BTreeMap<String, u64>>) {
-    use arrow::array::AsArray as _;
-    let ids = batch.column_by_name("source_id").and_then(|c| c.as_string_opt::<i32>());
-    let Some((ids, counts)) = ids.zip(counts) else { return };
-    for id in ids.iter().flatten() {
-        match counts.get_mut(id) {
-            Some(rows) => *rows += 1,
-            None => drop(counts.insert(id.to_owned(), 1)),
-        }
     }
 }
 
