@@ -34,20 +34,6 @@ pub(super) struct Gathered {
     pub(super) genesis: Option<Timestamp>,
 }
 
-/// Sorts everything.
-pub(super) fn gather(
-    sightings: &[Sighting],
-    requests: &[Request<'_>],
-    kinds: &Kinds,
-    kind_of: KindOfResource<'_>,
-) -> Gathered {
-    let mut gathered = Gathered::default();
-    sightings.iter().for_each(|sighting| gathered.sighting(sighting));
-    gathered.requests(requests, kinds, kind_of);
-    gathered.spaces.sort();
-    gathered
-}
-
 /// Whether a bucket key may hold objects of a namespace.
 fn space_of<'a>(kind: &KindOf, namespace: &'a str) -> &'a str {
     let cluster_wide = kind.rbac.is_some_and(|k| !k.namespaced()) || is_namespace(kind);
@@ -84,6 +70,11 @@ impl Gathered {
     pub(super) fn shows(&self, key: &ObjectKey) -> bool {
         let bucket = (Arc::from(&*key.group), Arc::from(&*key.kind), Arc::from(&*key.namespace));
         self.buckets.get(&bucket).is_some_and(|b| b.shows(&key.name))
+    }
+
+    /// Adds sightings.
+    pub(super) fn sightings(&mut self, sightings: &[Sighting]) {
+        sightings.iter().for_each(|sighting| self.sighting(sighting));
     }
 
     /// Adds requests.

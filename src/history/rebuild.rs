@@ -19,7 +19,7 @@ use crate::model::time::Timestamp;
 use super::bucket::Bucket;
 use super::cover::Cover;
 use super::evidence::{Change, Evidence, Sighting};
-use super::gather::{Gathered, gather};
+use super::gather::Gathered;
 use super::kinds::{KindOfResource, Kinds, Noted};
 use super::listings;
 use super::request::fold as fold_requests;
@@ -51,13 +51,13 @@ pub fn rebuild_with(evidence: &Evidence, kind_of: KindOfResource<'_>) -> History
     let changes: Vec<Change> = changes;
     let core = Evidence {
         sightings: core_seen,
-        changes: Vec::new(),
+        changes: core_changes,
         listings: evidence.listings.clone(),
         log: evidence.log.clone(),
         named_elsewhere: evidence.named_elsewhere.clone(),
     };
-    let pieces = [Ok::<Vec<Change>, Infallible>(core_changes)];
-    let Ok((stage, mut core)) = Stage::set(core, pieces, beyond, kind_of);
+    let no_more = std::iter::empty::<Result<_, Infallible>>();
+    let Ok((stage, mut core)) = Stage::set(core, no_more, beyond, kind_of);
     let mut history = History::default();
     while let Some(versions) = stage.core(&mut core, usize::MAX) {
         history.versions.extend(versions);
@@ -139,19 +139,20 @@ pub struct Core {
 
 impl<'k> Stage<'k> {
     /// Sets the stage: `core` holds all evidence of RBAC objects and namespaces ([`is_core_object`],
-    /// [`is_core_resource`]), all lists and the stretches of the log. Its changes come in `pieces`, since they may be
-    /// many: all of one resource in one namespace in one piece.
+    /// [`is_core_resource`]), all lists and the stretches of the log. Its changes may be many, so further ones come in
+    /// `pieces`: all of one resource in one namespace in one piece.
     ///
     /// # Errors
     /// When a piece cannot be had.
     pub fn set<E>(
-        core: Evidence,
+        mut core: Evidence,
         pieces: impl IntoIterator<Item = Result<Vec<Change>, E>>,
         beyond: Beyond,
         kind_of: KindOfResource<'k>,
     ) -> Result<(Self, Core), E> {
-        let mut gathered = gather(&core.sightings, &fold_requests(&core.changes), &beyond.kinds, kind_of);
-        for piece in pieces {
+        let mut gathered = Gathered::default();
+        gathered.sightings(&core.sightings);
+        for piece in std::iter::once(Ok(std::mem::take(&mut core.changes))).chain(pieces) {
             gathered.requests(&fold_requests(&piece?), &beyond.kinds, kind_of);
         }
         gathered.spaces.sort();
@@ -217,8 +218,9 @@ impl<'k> Stage<'k> {
         changes: &[Change],
         wanted: Wanted<'_>,
     ) -> (Vec<ObjectVersion>, Vec<Finding>) {
-        let requests = fold_requests(changes);
-        let mut gathered = gather(sightings, &requests, &self.kinds, self.kind_of);
+        let mut gathered = Gathered::default();
+        gathered.sightings(sightings);
+        gathered.requests(&fold_requests(changes), &self.kinds, self.kind_of);
         for ((group, _, namespace), bucket) in &mut gathered.buckets {
             bucket.keep(|name| wanted(group, namespace, name));
         }

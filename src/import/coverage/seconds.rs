@@ -65,23 +65,21 @@ impl Series {
         let before = ticks.len();
         ticks.add(at.as_micros(), self.width);
         // Looked at rarely: only when a writer's ticks were put in order.
-        if ticks.len() < before {
-            self.shrink();
+        if ticks.len() < before && self.len() > self.held.saturating_mul(2) {
+            self.fit();
         }
     }
 
-    fn shrink(&mut self) {
-        loop {
-            let held = self.writers.iter().fold(0_usize, |sum, (_, t)| sum.saturating_add(t.len()));
-            if held <= self.held.saturating_mul(2) {
-                return;
-            }
-            self.order();
-            let ordered = self.writers.iter().fold(0_usize, |sum, (_, t)| sum.saturating_add(t.len()));
-            if ordered <= self.held {
-                return;
-            }
+    fn len(&self) -> usize {
+        self.writers.iter().fold(0, |sum, (_, ticks)| sum.saturating_add(ticks.len()))
+    }
+
+    /// Puts all ticks in order, longer ones where there are too many.
+    fn fit(&mut self) {
+        self.order();
+        while self.len() > self.held {
             self.width = self.width.saturating_mul(2);
+            self.order();
         }
     }
 
@@ -93,11 +91,7 @@ impl Series {
 
     /// The series, by writer and time.
     pub(super) fn by_writer(mut self) -> BTreeMap<Writer, Vec<Tick>> {
-        self.order();
-        while self.writers.iter().fold(0_usize, |sum, (_, t)| sum.saturating_add(t.len())) > self.held {
-            self.width = self.width.saturating_mul(2);
-            self.order();
-        }
+        self.fit();
         let width = self.width;
         self.writers.into_iter().map(|(writer, ticks)| (writer, ticks.into_ordered(width))).collect()
     }
