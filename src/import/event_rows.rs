@@ -7,8 +7,9 @@ use arrow::array::{
 };
 use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 
-use super::ImportError;
+use crate::case::CaseError;
 use crate::model::time::Timestamp;
+use crate::tables::events::TABLE;
 
 /// A column of texts.
 #[derive(Clone, Copy)]
@@ -86,10 +87,10 @@ macro_rules! columns {
             ///
             /// # Errors
             /// When a column is missing or has another type.
-            pub fn of(batch: &'b RecordBatch) -> Result<Self, ImportError> {
-                let missing = |name: &str| {
-                    let why = format!("`events` has no column `{name}` of the type that this version reads; import the evidence anew");
-                    ImportError::Write(why)
+            pub fn of(batch: &'b RecordBatch) -> Result<Self, CaseError> {
+                let missing = |name: &str| CaseError::Table {
+                    table: TABLE.name.to_owned(),
+                    reason: format!("it has no column `{name}` of the type that this version reads"),
                 };
                 Ok(Self {
                     $($field: batch

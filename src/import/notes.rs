@@ -16,10 +16,12 @@ use super::changes::ChangeRow;
 use super::coverage::{LogNotes, key_of};
 use super::event_rows::{COLUMNS, EventRows};
 use super::put_aside::PutAside;
+use crate::case::CaseError;
 use crate::history::{Beyond, Noted, is_core_resource};
 use crate::model::object::ObjectKey;
 use crate::model::resource::Catalogue;
 use crate::model::time::Timestamp;
+use crate::tables::events::TABLE;
 
 /// Rows read back at a time: each may hold a large body.
 const AT_ONCE: usize = 1024;
@@ -159,11 +161,9 @@ impl Notes {
     /// # Errors
     /// When the file cannot be read.
     pub fn take_file(&mut self, path: &Path) -> Result<(), ImportError> {
-        let unreadable = |e: &dyn std::fmt::Display| {
-            ImportError::Write(format!(
-                "cannot read `{}` of the case: {e}; `kubesleuth verify` tells what is damaged",
-                path.display()
-            ))
+        let unreadable = |e: &dyn std::fmt::Display| CaseError::Table {
+            table: TABLE.name.to_owned(),
+            reason: format!("`{}`: {e}", path.display()),
         };
         let file = File::open(path).map_err(|e| unreadable(&e))?;
         let reader = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| unreadable(&e))?;
