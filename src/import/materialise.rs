@@ -7,15 +7,18 @@ use std::path::{Path, PathBuf};
 use arrow::array::RecordBatch;
 use polars::prelude::LazyFrame;
 
+use super::coverage::NOT_COLLECTED;
 use super::evidence::{judge_listings, listings, take_sightings};
 use super::history_rows::{binding_subject_rows, known_set_rows, role_rule_rows, write_grants};
 use super::notes::{Memberships, Notes};
 use super::rebuild::{Rebuilt, rebuild};
+use super::same_bytes::SAME_BYTES;
 use super::source_rows::SourceRow;
 use super::{ImportError, coverage};
 use crate::case::commit::Staging;
 use crate::case::frame::Frame;
 use crate::case::{CaseError, parquet_file, partition};
+use crate::formats::warnings::MEMBER_REFUSED;
 use crate::history::evidence::Evidence;
 use crate::model::finding::Finding;
 use crate::model::object::Provenance;
@@ -142,6 +145,9 @@ fn finding_rows(all: &[Finding]) -> Result<RecordBatch, ImportError> {
 pub fn place(p: &Provenance) -> String {
     format!("{}:{}", p.source_id, p.line)
 }
+
+/// Codes of findings that were made while evidence was read, which no rebuilding makes again.
+pub const OF_READING: [&str; 5] = [SAME_BYTES, "bundle-damaged", "cluster-name-differs", MEMBER_REFUSED, NOT_COLLECTED];
 
 /// Findings of earlier imports that no rebuilding finds again.
 ///

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
 use arrow::array::{Array as _, AsArray as _, RecordBatch};
 use polars::prelude::LazyFrame;
+use rayon::prelude::*;
 
 use super::chunks::Chunks;
 use super::completeness::{self, Read};
@@ -26,6 +25,7 @@ use super::read_source::{Consumer, FileFacts, read_source, sha256_of, sha256_of_
 use super::resolve_copies::{self, Resolved};
 use super::room::Room;
 use super::same_bytes::{self, HELD, Place};
+use super::settle::COLLISION;
 use super::source_rows::SourceRow;
 use super::staged::{SnapshotRows, Staged};
 use super::summary::Summary;
@@ -119,14 +119,7 @@ fn finish(
         let table = case.table(&crate::tables::findings::TABLE, Some(staged.cluster))?;
         findings.extend(materialise::earlier_findings(
             table,
-            &[
-                "audit-id-collision",
-                "same-bytes",
-                "bundle-damaged",
-                "cluster-name-differs",
-                "archive-member-refused",
-                NOT_COLLECTED,
-            ],
+            &[&[COLLISION], materialise::OF_READING.as_slice()].concat(),
         )?);
     }
     let mut manifest = staged.case.map_or_else(Manifest::new, |c| c.manifest().clone());
@@ -340,9 +333,13 @@ impl Run {
         progress: &dyn Progress,
     ) -> Result<(), ImportError> {
         let keying = Arc::clone(&self.keying);
-        let ahead = |input: &Input| read_ahead::read(input, options.limits, options.room, &keying);
-        let read: Vec<Option<Ahead>> =
-            if group.len() > 1 { group.par_iter().map(ahead).collect() } else { group.iter().map(|_| None).collect() };
+        let known = &self.sources;
+        let ahead = |input: &Input| {
+            // What the case may have already waits for its turn: then only its digest is taken.
+            let wanted = group.len() > 1 && !same_bytes::possible(known, input.size);
+            wanted.then(|| read_ahead::read(input, options.limits, options.room, &keying)).flatten()
+        };
+        let read: Vec<Option<Ahead>> = group.par_iter().map(ahead).collect();
         group.iter().zip(read).try_for_each(|(input, ahead)| self.read(input, ahead, options, chunks, progress))
     }
 
@@ -355,7 +352,7 @@ impl Run {
         chunks: &mut Chunks<'_>,
         progress: &dyn Progress,
     ) -> Result<(), ImportError> {
-        if self.known_already(input)? {
+        if self.known_already(input, ahead.as_ref())? {
             self.already += 1;
             progress.advance(input.size);
             return Ok(());
@@ -408,10 +405,13 @@ impl Run {
     }
 
     /// Whether these very bytes are in the case. Only files of equal size are hashed beforehand.
-    fn known_already(&mut self, input: &Input) -> Result<bool, ImportError> {
+    fn known_already(&mut self, input: &Input, ahead: Option<&Ahead>) -> Result<bool, ImportError> {
         let unreadable = |source| ImportError::Unreadable { path: input.path.clone(), source };
         let place = Place { path: &input.path, size: input.size, observed: input.observed };
-        let digest = || sha256_of(input).map(|(sha256, _)| sha256);
+        let digest = || match ahead {
+            Some(ahead) => Ok(ahead.sha256().to_owned()),
+            None => sha256_of(input).map(|(sha256, _)| sha256),
+        };
         let found = match same_bytes::twin(&self.sources, place, digest) {
             Ok(found) => found.cloned(),
             // Damage of a bundle is told when the file is read.

@@ -54,6 +54,11 @@ pub fn read(input: &Input, limits: Limits, room: Room, keying: &Keying) -> Optio
 }
 
 impl Ahead {
+    /// SHA-256 of the file, hex.
+    pub fn sha256(&self) -> &str {
+        &self.facts.sha256
+    }
+
     /// Hands on what came out.
     ///
     /// # Errors

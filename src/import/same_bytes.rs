@@ -31,7 +31,7 @@ pub fn twin<'s>(
     place: Place<'_>,
     digest: impl FnOnce() -> io::Result<String>,
 ) -> io::Result<Option<&'s SourceRow>> {
-    if !sources.iter().any(|s| s.size == place.size && !s.sha256.is_empty()) {
+    if !possible(sources, place.size) {
         return Ok(None);
     }
     let sha256 = digest()?;
@@ -42,11 +42,19 @@ pub fn twin<'s>(
         .find(|s| s.sha256 == sha256 && (s.observed.is_none() || weak || s.observed == place.observed.map(|o| o.0))))
 }
 
+/// Whether a source may have the same bytes as something of this size.
+pub fn possible(sources: &[SourceRow], size: u64) -> bool {
+    sources.iter().any(|s| s.size == size && !s.sha256.is_empty())
+}
+
+/// Code of findings about places that were not read again.
+pub const SAME_BYTES: &str = "same-bytes";
+
 /// Says that a place was not read again.
 pub fn finding(path: &str, twin: &SourceRow) -> Finding {
     Finding {
         severity: Severity::Info,
-        code: "same-bytes",
+        code: SAME_BYTES,
         message: format!(
             "`{path}` has the same bytes as `{}` ({}) and does not count again",
             twin.path, twin.source_id

@@ -11,6 +11,9 @@ use crate::model::finding::{Finding, Severity};
 use crate::model::object::Provenance;
 use crate::model::time::Timestamp;
 
+/// Code of findings about different events under one audit ID.
+pub(super) const COLLISION: &str = "audit-id-collision";
+
 /// Comparisons of rows of one identity, beyond which all that are left are kept.
 const COMPARISONS: usize = 1_000_000;
 
@@ -125,7 +128,7 @@ pub(super) fn settle(
     let Some(first) = kept.first().filter(|_| kept.len() > 1) else { return Ok(None) };
     Ok(Some(Finding {
         severity: Severity::High,
-        code: "audit-id-collision",
+        code: COLLISION,
         message: format!(
             "{} events that say different things share audit ID `{}` and stage: a client may have chosen it; all are kept",
             kept.len(),

@@ -7,15 +7,11 @@ use super::MergeError;
 use super::numbering::Numbered;
 use super::parts::Part;
 use crate::formats::warnings::MEMBER_REFUSED;
-use crate::import::coverage::NOT_COLLECTED;
-use crate::import::materialise::earlier_findings;
-use crate::import::same_bytes;
+use crate::import::materialise::{OF_READING, earlier_findings};
+use crate::import::same_bytes::{self, SAME_BYTES};
 use crate::import::source_rows::SourceRow;
 use crate::model::finding::Finding;
 use crate::tables::findings::TABLE;
-
-const SAME_BYTES: &str = "same-bytes";
-const CODES: [&str; 5] = [SAME_BYTES, "bundle-damaged", "cluster-name-differs", MEMBER_REFUSED, NOT_COLLECTED];
 
 /// The paths that a part did not read again, each with the id of the source that has its bytes.
 pub(super) fn same_bytes_of(
@@ -46,7 +42,7 @@ pub(super) fn carry(
     echoes: &BTreeSet<&str>,
 ) -> Result<(), MergeError> {
     let table = part.case.table(&TABLE, Some(own))?;
-    for finding in earlier_findings(table, &CODES)? {
+    for finding in earlier_findings(table, &OF_READING)? {
         match finding.code {
             SAME_BYTES => same(numbered, at, finding, (rows, echoes)),
             MEMBER_REFUSED => refused(numbered, at, finding, rows),
