@@ -110,7 +110,7 @@ const EARLIER: u32 = u32::MAX;
 /// The events kept so far.
 pub struct Seen {
     limit: usize,
-    kept: HashMap<u64, Kept>,
+    kept: HashMap<u64, Kept, ahash::RandomState>,
     /// Further contents under an identity that has several.
     others: HashMap<u64, Vec<Kept>>,
     further: usize,

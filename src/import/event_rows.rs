@@ -41,7 +41,7 @@ impl<'b> Texts<'b> {
     }
 }
 
-/// A column of numbers, flags or times, or of lists of texts.
+/// A column of numbers, flags or times.
 macro_rules! plain {
     ($name:ident, $array:ty, $value:ty, $cast:expr, $get:expr) => {
         #[doc = concat!("A column of `", stringify!($value), "`.")]
@@ -69,7 +69,29 @@ plain!(Flags, BooleanArray, bool, |a| a.as_boolean_opt(), |a, row| a.value(row))
 plain!(Times, TimestampMicrosecondArray, Timestamp, |a| a.as_primitive_opt::<TimestampMicrosecondType>(), |a, row| {
     Timestamp::from_micros(a.value(row))
 });
-plain!(Lists, ListArray, ArrayRef, |a| a.as_list_opt::<i32>(), |a, row| a.value(row));
+
+/// A column of lists of texts.
+#[derive(Clone, Copy)]
+pub struct Lists<'b> {
+    lists: &'b ListArray,
+    texts: &'b StringArray,
+}
+
+impl<'b> Lists<'b> {
+    fn of(array: &'b ArrayRef) -> Option<Self> {
+        let lists = array.as_list_opt::<i32>()?;
+        Some(Self { lists, texts: lists.values().as_string_opt::<i32>()? })
+    }
+
+    /// The texts in the list of a row; those missing are left out.
+    pub fn get(self, row: usize) -> Option<impl Iterator<Item = &'b str> + Clone> {
+        let offsets = self.lists.value_offsets();
+        let (from, to) = (*offsets.get(row)?, *offsets.get(row + 1)?);
+        let places = usize::try_from(from).ok()?..usize::try_from(to).ok()?;
+        let text = move |place: usize| self.texts.is_valid(place).then(|| self.texts.value(place));
+        self.lists.is_valid(row).then(|| places.filter_map(text))
+    }
+}
 
 macro_rules! columns {
     ($($(#[$doc:meta])* $field:ident : $type:ident),* $(,)?) => {

@@ -4,16 +4,16 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::File;
-use std::hash::{BuildHasher as _, RandomState};
 use std::path::Path;
 
-use arrow::array::{AsArray as _, RecordBatch};
+use ahash::RandomState;
+use arrow::array::RecordBatch;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::ImportError;
 use super::changes::ChangeRow;
-use super::coverage::{LogNotes, key_of};
+use super::coverage::{LogNotes, add_to_key};
 use super::event_rows::{COLUMNS, EventRows};
 use super::put_aside::PutAside;
 use crate::case::CaseError;
@@ -43,7 +43,7 @@ pub struct Seen {
 /// Users and their groups, noted event by event.
 #[derive(Default)]
 pub struct Memberships {
-    places: HashMap<Vec<u8>, usize>,
+    places: HashMap<Vec<u8>, usize, RandomState>,
     /// One entry for each user and list of groups.
     pub seen: Vec<Seen>,
     key: Vec<u8>,
@@ -53,17 +53,12 @@ impl Memberships {
     fn take(&mut self, rows: &EventRows<'_>, row: usize) {
         let (Some(user), Some(at)) = (rows.user_username.get(row), rows.staged(row)) else { return };
         let Some(groups) = rows.user_groups.get(row) else { return };
-        let Some(groups) = groups.as_string_opt::<i32>() else { return };
-        key_of(&mut self.key, [Some(user)]);
-        let mut part = Vec::new();
-        for group in groups.iter().flatten() {
-            key_of(&mut part, [Some(group)]);
-            self.key.extend_from_slice(&part);
-        }
+        self.key.clear();
+        std::iter::once(user).chain(groups.clone()).for_each(|text| add_to_key(&mut self.key, Some(text)));
         let place = match self.places.get(&self.key) {
             Some(place) => *place,
             None => {
-                let groups = groups.iter().flatten().map(str::to_owned).collect();
+                let groups = groups.map(str::to_owned).collect();
                 self.seen.push(Seen { user: user.to_owned(), groups, first: at, last: at, events: 0 });
                 self.places.insert(self.key.clone(), self.seen.len() - 1);
                 self.seen.len() - 1
@@ -82,7 +77,7 @@ impl Memberships {
 struct Named {
     hasher: RandomState,
     /// Digests of the reasons that were taken apart, under a secret of the run.
-    known: HashSet<u64>,
+    known: HashSet<u64, RandomState>,
     objects: BTreeSet<ObjectKey>,
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use ahash::RandomState;
+
 use super::Row;
 use crate::import::event_rows::EventRows;
 use crate::model::audit::MUTATING_VERBS;
@@ -40,7 +42,7 @@ struct Seen {
 /// Levels, noted event by event.
 #[derive(Default)]
 pub(super) struct LevelNotes {
-    places: HashMap<Vec<u8>, usize>,
+    places: HashMap<Vec<u8>, usize, RandomState>,
     seen: Vec<Seen>,
     key: Vec<u8>,
     sources: Vec<String>,
@@ -123,11 +125,14 @@ impl Seen {
 /// Texts as one key; a missing one is not an empty one.
 pub(in crate::import) fn key_of<const N: usize>(key: &mut Vec<u8>, texts: [Option<&str>; N]) {
     key.clear();
-    for text in texts {
-        let length = text.map_or(u32::MAX, |t| u32::try_from(t.len()).unwrap_or(u32::MAX - 1));
-        key.extend_from_slice(&length.to_le_bytes());
-        key.extend_from_slice(text.unwrap_or_default().as_bytes());
-    }
+    texts.into_iter().for_each(|text| add_to_key(key, text));
+}
+
+/// The same for one text behind others.
+pub(in crate::import) fn add_to_key(key: &mut Vec<u8>, text: Option<&str>) {
+    let length = text.map_or(u32::MAX, |t| u32::try_from(t.len()).unwrap_or(u32::MAX - 1));
+    key.extend_from_slice(&length.to_le_bytes());
+    key.extend_from_slice(text.unwrap_or_default().as_bytes());
 }
 
 /// A resource in words: `<plural>[/<subresource>][.<group>]`.

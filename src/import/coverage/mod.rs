@@ -26,7 +26,7 @@ use crate::tables::build::{Cell, TableBuilder};
 use crate::tables::coverage::TABLE;
 
 use levels::LevelNotes;
-pub(super) use levels::key_of;
+pub(super) use levels::add_to_key;
 use log::FilterNotes;
 use removed::RemovedNotes;
 use seconds::Series;
