@@ -9,6 +9,8 @@ use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use crate::model::audit::MUTATING_VERBS;
 use crate::model::finding::{Finding, Severity};
 use crate::model::object::ObjectKey;
@@ -234,7 +236,8 @@ impl<'k> Stage<'k> {
 
 impl History {
     fn sort(&mut self) {
-        self.versions.sort_unstable_by(|a, b| (&a.key, a.held, &a.from).cmp(&(&b.key, b.held, &b.from)));
+        // In parallel, and the same however many threads take part, since it is stable.
+        self.versions.par_sort_by(|a, b| (&a.key, a.held, &a.from).cmp(&(&b.key, b.held, &b.from)));
         self.findings.sort_by(|a, b| (a.at, a.code, &a.message).cmp(&(b.at, b.code, &b.message)));
         self.findings.dedup();
     }

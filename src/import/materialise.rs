@@ -72,6 +72,8 @@ pub fn materialise(
     judge_listings(&mut core, &notes.beyond);
     let path = staging.create(&whole_file(&object_versions::TABLE, cluster))?;
     let Rebuilt { timeline, mappings, findings: found } = rebuild(core, notes.beyond, &shares, catalogue, &path)?;
+    // Taking a large file from the disk takes its time, and nothing waits for it.
+    let done = std::thread::spawn(move || drop(shares));
     findings.extend(found);
     let (mappings, malformed) = super::identities::of_versions(&mappings)?;
     findings.extend(malformed);
@@ -82,12 +84,19 @@ pub fn materialise(
     findings.dedup();
     write(staging, cluster, &tables::coverage::TABLE, coverage::batch(&covered)?)?;
     write(staging, cluster, &known_sets::TABLE, known_set_rows(&timeline)?)?;
-    write(staging, cluster, &role_rules::TABLE, role_rule_rows(&timeline)?)?;
-    write(staging, cluster, &binding_subjects::TABLE, binding_subject_rows(&timeline)?)?;
+    let mut path = |table: &Table| staging.create(&whole_file(table, cluster));
+    let (roles, subjects) = (path(&role_rules::TABLE)?, path(&binding_subjects::TABLE)?);
+    let (roles, subjects) = rayon::join(
+        || write_to(&roles, &role_rules::TABLE, role_rule_rows(&timeline)?),
+        || write_to(&subjects, &binding_subjects::TABLE, binding_subject_rows(&timeline)?),
+    );
+    roles.and(subjects)?;
     write(staging, cluster, &identities::TABLE, mappings)?;
     write_grants(&staging.create(&whole_file(&grants::TABLE, cluster))?, timeline)?;
     write(staging, cluster, &memberships::TABLE, memberships)?;
     write(staging, cluster, &findings::TABLE, finding_rows(&findings)?)?;
+    // A panic in there has been told.
+    let _ = done.join();
     Ok(findings)
 }
 
@@ -106,8 +115,11 @@ pub fn write(
     table: &'static Table,
     batch: RecordBatch,
 ) -> Result<(), ImportError> {
-    let path = staging.create(&whole_file(table, cluster))?;
-    Ok(parquet_file::write(&path, table.schema(), &[batch])?)
+    write_to(&staging.create(&whole_file(table, cluster))?, table, batch)
+}
+
+fn write_to(path: &Path, table: &Table, batch: RecordBatch) -> Result<(), ImportError> {
+    Ok(parquet_file::write(path, table.schema(), &[batch])?)
 }
 
 fn membership_rows(noted: Memberships) -> Result<RecordBatch, ImportError> {

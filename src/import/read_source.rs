@@ -4,8 +4,9 @@
 
 use std::convert::Infallible;
 use std::io::{self, Read};
+use std::sync::mpsc::sync_channel;
 
-use rayon::prelude::*;
+use arrow::error::ArrowError;
 use sha2::{Digest as _, Sha256};
 
 use super::ImportError;
@@ -150,19 +151,17 @@ impl Reading<'_> {
     }
 
     fn plain(&mut self, number: usize, id: &str, path: &str, peeled: Peeled<'_>) -> Result<Cut, ImportError> {
-        let (ctx, keying, bytes) = (Context::of_path(path), self.keying, self.group);
+        let (ctx, keying, most) = (Context::of_path(path), self.keying, self.group);
         let mut source = Source::open(peeled, path, self.budget);
-        let group_size = rayon::current_num_threads() * 2;
-        let mut group = next_group(&mut source, group_size, bytes);
-        while !group.is_empty() {
-            let parse = || group.par_iter().map(|batch| parse::parse(batch, id, &ctx, keying)).collect::<Vec<_>>();
-            // Parse this group while the next one is read and hashed.
-            let (parsed, next) = rayon::join(parse, || next_group(&mut source, group_size, bytes));
-            for part in parsed {
-                self.consumer.take(number, part?)?;
-            }
-            group = next;
+        let mut parsing = Parsing { consumer: &mut *self.consumer, number, id, ctx: &ctx, keying, ready: Vec::new() };
+        let size = rayon::current_num_threads() * 2;
+        let first = next_group(&mut source, size, most);
+        if !first.last {
+            follow(&mut source, (size, most), first.batches, &mut parsing)?;
+        } else {
+            parsing.group(&first.batches)?;
         }
+        parsing.group(&[])?;
         Ok(source.cut())
     }
 
@@ -201,17 +200,73 @@ impl Reading<'_> {
     }
 }
 
-fn next_group(source: &mut Source<'_>, size: usize, most: usize) -> Vec<Batch> {
+/// Reads, hashes and cuts what follows the first group on a thread of its own, while groups are parsed and taken. At most
+/// one group waits.
+fn follow(
+    source: &mut Source<'_>,
+    (size, most): (usize, usize),
+    first: Vec<Batch>,
+    parsing: &mut Parsing<'_>,
+) -> Result<(), ImportError> {
+    std::thread::scope(|threads| {
+        let (sender, groups) = sync_channel(0);
+        threads.spawn(move || {
+            loop {
+                let group = next_group(source, size, most);
+                // Nobody takes it when the import has failed.
+                if sender.send(group.batches).is_err() || group.last {
+                    return;
+                }
+            }
+        });
+        std::iter::once(first).chain(groups).try_for_each(|group| parsing.group(&group))
+    })
+}
+
+/// Batches that are parsed at one time.
+struct Group {
+    batches: Vec<Batch>,
+    /// Whether nothing follows.
+    last: bool,
+}
+
+fn next_group(source: &mut Source<'_>, size: usize, most: usize) -> Group {
     let mut bytes = 0;
-    let mut group = Vec::new();
-    while group.len() < size
-        && bytes < most
-        && let Some(batch) = source.next_batch()
-    {
+    let mut batches = Vec::new();
+    while batches.len() < size && bytes < most {
+        let Some(batch) = source.next_batch() else { return Group { batches, last: true } };
         bytes += batch.size();
-        group.push(batch);
+        batches.push(batch);
     }
-    group
+    Group { batches, last: false }
+}
+
+/// Parses the groups of one source.
+struct Parsing<'p> {
+    consumer: &'p mut dyn Consumer,
+    number: usize,
+    id: &'p str,
+    ctx: &'p Context,
+    keying: &'p Keying,
+    /// What was parsed and not taken yet.
+    ready: Vec<Result<Parsed, ArrowError>>,
+}
+
+impl Parsing<'_> {
+    /// Parses a group on all threads, while this one takes what was parsed of the group before.
+    fn group(&mut self, batches: &[Batch]) -> Result<(), ImportError> {
+        let ready = std::mem::take(&mut self.ready);
+        let (id, ctx, keying) = (self.id, self.ctx, self.keying);
+        let mut parsed: Vec<Option<Result<Parsed, ArrowError>>> = batches.iter().map(|_| None).collect();
+        let taken = rayon::in_place_scope(|scope| {
+            for (batch, place) in batches.iter().zip(&mut parsed) {
+                scope.spawn(move |_| *place = Some(parse::parse(batch, id, ctx, keying)));
+            }
+            ready.into_iter().try_for_each(|part| self.consumer.take(self.number, part?))
+        });
+        self.ready = parsed.into_iter().flatten().collect();
+        taken
+    }
 }
 
 /// The way through one archive.

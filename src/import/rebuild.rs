@@ -4,8 +4,6 @@
 
 use std::path::Path;
 
-use rayon::prelude::*;
-
 use super::history_rows::version_rows;
 use super::put_aside::{CORE_PLACES, Shares};
 use super::{ImportError, aws_auth};
@@ -60,22 +58,29 @@ pub fn rebuild(
     let (known_sets, mut findings) = stage.known(core);
     let timeline = decoder.finish(known_sets);
     let mut mappings = Vec::new();
-    let mut ready: Vec<Vec<ObjectVersion>> = Vec::new();
-    let at_once = rayon::current_num_threads().max(1);
-    for first in (0..shares.len()).step_by(at_once) {
+    let at_once = rayon::current_num_threads().saturating_mul(2).max(1);
+    let mut ready: Vec<Result<Versions, ImportError>> = Vec::new();
+    let mut first = 0;
+    while first < shares.len() || !ready.is_empty() {
         let numbers = first..shares.len().min(first.saturating_add(at_once));
-        let next =
-            || numbers.into_par_iter().map(|number| share(&stage, shares, number)).collect::<Result<Vec<_>, _>>();
-        let (next, written) = rayon::join(next, || ready.iter().try_for_each(|v| write(&mut writer, v)));
-        written?;
-        ready.clear();
-        for (versions, found) in next? {
-            mappings.extend(versions.iter().filter(|v| aws_auth::is_mapping(&v.key)).cloned());
-            findings.extend(found);
-            ready.push(versions);
-        }
+        first = numbers.end;
+        let mut next: Vec<Option<Result<Versions, ImportError>>> = numbers.clone().map(|_| None).collect();
+        // This thread writes what was rebuilt, while others rebuild the next shares.
+        rayon::in_place_scope(|scope| {
+            for (number, place) in numbers.zip(&mut next) {
+                let stage = &stage;
+                scope.spawn(move |_| *place = Some(share(stage, shares, number)));
+            }
+            for part in ready.drain(..) {
+                let (versions, found) = part?;
+                mappings.extend(versions.iter().filter(|v| aws_auth::is_mapping(&v.key)).cloned());
+                findings.extend(found);
+                write(&mut writer, &versions)?;
+            }
+            Ok::<(), ImportError>(())
+        })?;
+        ready.extend(next.into_iter().flatten());
     }
-    ready.iter().try_for_each(|v| write(&mut writer, v))?;
     writer.close()?;
     Ok(Rebuilt { timeline, mappings, findings })
 }
