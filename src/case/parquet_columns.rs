@@ -14,7 +14,7 @@ use parquet::errors::ParquetError;
 use parquet::file::writer::SerializedFileWriter;
 use rayon::prelude::*;
 
-use super::parquet_file::{ROW_GROUP_ROWS, properties};
+use super::parquet_file::{ROW_GROUP_ROWS, is_long, properties};
 use crate::tables::schema::Table;
 
 /// Writes `rows` rows of `table`. `column` gives the values of one column (by its place) in a range of rows; it is
@@ -38,17 +38,21 @@ pub fn write_columns(
     for (number, first) in (0..rows).step_by(ROW_GROUP_ROWS).enumerate() {
         let range = first..rows.min(first + ROW_GROUP_ROWS);
         let mut leaves = factory.create_column_writers(number)?.into_iter();
-        let jobs: Vec<(usize, ArrowColumnWriter)> = (0..viewed.fields().len()).zip(leaves.by_ref()).collect();
+        let mut jobs: Vec<(usize, ArrowColumnWriter)> = (0..viewed.fields().len()).zip(leaves.by_ref()).collect();
+        // The largest first, else one thread ends with it while the others have nothing left to do.
+        jobs.sort_by_key(|(place, _)| !viewed.fields().get(*place).is_some_and(|field| is_long(field.name())));
         let encode = |(place, mut writer): (usize, ArrowColumnWriter)| {
             let field = viewed.fields().get(place).ok_or_else(|| ParquetError::General("no such column".to_owned()))?;
             for leaf in compute_leaves(field, &column(place, range.clone())?)? {
                 writer.write(&leaf)?;
             }
-            writer.close()
+            Ok((place, writer.close()?))
         };
-        let chunks: Vec<ArrowColumnChunk> = jobs.into_par_iter().map(encode).collect::<Result<_, _>>()?;
+        let mut chunks: Vec<(usize, ArrowColumnChunk)> =
+            jobs.into_par_iter().map(encode).collect::<Result<_, ParquetError>>()?;
+        chunks.sort_by_key(|(place, _)| *place);
         let mut group = writer.next_row_group()?;
-        chunks.into_iter().try_for_each(|chunk| chunk.append_to_row_group(&mut group))?;
+        chunks.into_iter().try_for_each(|(_, chunk)| chunk.append_to_row_group(&mut group))?;
         group.close()?;
     }
     writer.close().map(|_| ())

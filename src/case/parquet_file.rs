@@ -52,6 +52,11 @@ const NO_STATISTICS: [&str; 23] = [
 /// Bytes of a page: bodies are alike, and compress the better the more of them lie together.
 const PAGE: usize = 4 << 20;
 
+/// Whether a column holds long texts.
+pub(super) fn is_long(column: &str) -> bool {
+    NO_DICTIONARY.contains(&column)
+}
+
 /// How every file is written.
 ///
 /// # Errors

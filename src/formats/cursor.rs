@@ -149,12 +149,17 @@ impl<'a> Cursor<'a> {
 
     /// A value as it stands, or `None` inside for `null`.
     pub(crate) fn json(&mut self) -> Option<Option<Json<'a>>> {
+        self.verbatim().map(|text| text.map(Json::verbatim))
+    }
+
+    /// The same as text.
+    pub(crate) fn verbatim(&mut self) -> Option<Option<&'a str>> {
         if self.null()? {
             return Some(None);
         }
         let start = self.at();
         self.skip()?;
-        Some(Some(Json::verbatim(self.text.get(start..self.at())?)))
+        self.text.get(start..self.at()).map(Some)
     }
 
     /// Where it stands, in bytes.

@@ -18,6 +18,7 @@ mod cri;
 mod csv_rows;
 mod csv_source;
 pub(crate) mod cursor;
+pub(crate) mod members;
 mod damaged;
 pub mod decode;
 pub mod documents;

@@ -82,7 +82,7 @@ impl Opener<'_> {
             }
             return true;
         }
-        let Ok(text) = std::str::from_utf8(bytes) else {
+        let Ok(text) = simdutf8::basic::from_utf8(bytes) else {
             if !json {
                 self.reject_bytes(bytes, "invalid UTF-8", unit);
             }

@@ -7,11 +7,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::formats::members::members;
 use crate::model::rbac::RbacKind;
 use crate::model::time::Timestamp;
 
@@ -40,83 +40,59 @@ pub(super) struct Body {
 /// Labels of an object.
 pub(super) type Labels = BTreeMap<String, String>;
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
+/// The members of a body, verbatim.
+#[derive(Default)]
 struct Top<'a> {
-    #[serde(borrow)]
-    kind: Option<&'a RawValue>,
-    #[serde(borrow)]
-    metadata: Option<&'a RawValue>,
-    #[serde(borrow)]
-    spec: Option<&'a RawValue>,
-    #[serde(borrow)]
-    items: Option<&'a RawValue>,
+    kind: Option<&'a str>,
+    metadata: Option<&'a str>,
+    spec: Option<&'a str>,
+    items: Option<&'a str>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+impl<'a> Top<'a> {
+    fn of(json: &'a str) -> Option<Self> {
+        let [kind, metadata, spec, items] = members(json, ["kind", "metadata", "spec", "items"])?;
+        Some(Self { kind, metadata, spec, items })
+    }
+}
+
+/// The members of `metadata`, verbatim.
+#[derive(Default)]
 struct Meta<'a> {
-    #[serde(borrow)]
-    name: Option<&'a RawValue>,
-    #[serde(borrow)]
-    generate_name: Option<&'a RawValue>,
-    #[serde(borrow)]
-    uid: Option<&'a RawValue>,
-    #[serde(borrow)]
-    resource_version: Option<&'a RawValue>,
-    #[serde(borrow)]
-    creation_timestamp: Option<&'a RawValue>,
-    #[serde(borrow)]
-    deletion_timestamp: Option<&'a RawValue>,
-    #[serde(borrow)]
-    deletion_grace_period_seconds: Option<&'a RawValue>,
-    #[serde(borrow)]
-    finalizers: Option<&'a RawValue>,
-    #[serde(borrow)]
-    labels: Option<&'a RawValue>,
-    #[serde(borrow)]
-    managed_fields: Option<&'a RawValue>,
+    uid: Option<&'a str>,
+    resource_version: Option<&'a str>,
+    creation_timestamp: Option<&'a str>,
+    deletion_timestamp: Option<&'a str>,
+    grace: Option<&'a str>,
+    finalizers: Option<&'a str>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Spec<'a> {
-    #[serde(borrow)]
-    finalizers: Option<&'a RawValue>,
+impl<'a> Meta<'a> {
+    fn of(metadata: Option<&'a str>) -> Self {
+        let names = [
+            "uid",
+            "resourceVersion",
+            "creationTimestamp",
+            "deletionTimestamp",
+            "deletionGracePeriodSeconds",
+            "finalizers",
+        ];
+        let Some(found) = metadata.and_then(|m| members(m, names)) else { return Self::default() };
+        let [uid, resource_version, creation_timestamp, deletion_timestamp, grace, finalizers] = found;
+        Self { uid, resource_version, creation_timestamp, deletion_timestamp, grace, finalizers }
+    }
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Manager<'a> {
-    #[serde(borrow)]
-    time: Option<&'a RawValue>,
-    #[serde(borrow, rename = "fieldsV1")]
-    fields: Option<&'a RawValue>,
+fn lenient<T: DeserializeOwned>(raw: Option<&str>) -> Option<T> {
+    serde_json::from_str(raw?).ok()
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Owned<'a> {
-    #[serde(borrow, rename = "f:rules")]
-    rules: Option<&'a RawValue>,
-    #[serde(borrow, rename = "f:subjects")]
-    subjects: Option<&'a RawValue>,
-}
-
-fn lenient<T: DeserializeOwned>(raw: Option<&RawValue>) -> Option<T> {
-    serde_json::from_str(raw?.get()).ok()
-}
-
-fn text(raw: Option<&RawValue>) -> Option<Arc<str>> {
+fn text(raw: Option<&str>) -> Option<Arc<str>> {
     lenient::<String>(raw).filter(|t| !t.is_empty()).map(Arc::from)
 }
 
-fn time(raw: Option<&RawValue>) -> Option<Timestamp> {
+fn time(raw: Option<&str>) -> Option<Timestamp> {
     lenient::<String>(raw).and_then(|t| Timestamp::parse_rfc3339(&t))
-}
-
-fn meta<'a>(raw: Option<&'a RawValue>) -> Meta<'a> {
-    raw.and_then(|m| serde_json::from_str(m.get()).ok()).unwrap_or_default()
 }
 
 /// What a JSON text turns out to be.
@@ -135,7 +111,7 @@ pub(super) enum Read {
 /// Reads a body that should be an object of `kind`. A missing `kind` field is taken as the wanted one,
 /// because items of a list carry none.
 pub(super) fn read(json: &Arc<str>, kind: &str) -> Read {
-    let Ok(top) = serde_json::from_str::<Top<'_>>(json) else { return Read::Other };
+    let Some(top) = Top::of(json) else { return Read::Other };
     let found: Option<String> = lenient(top.kind);
     match found.as_deref() {
         Some("PartialObjectMetadata") => Read::MetadataOnly(Arc::new(head(json, &top, kind))),
@@ -149,22 +125,22 @@ pub(super) fn read(json: &Arc<str>, kind: &str) -> Read {
 }
 
 fn items(top: &Top<'_>) -> Read {
-    let items: Option<Vec<&RawValue>> = top.items.and_then(|i| serde_json::from_str(i.get()).ok());
+    let items: Option<Vec<&RawValue>> = top.items.and_then(|i| serde_json::from_str(i).ok());
     items.map_or(Read::Other, |i| Read::List(i.into_iter().map(|raw| Arc::from(raw.get())).collect()))
 }
 
 fn head(json: &Arc<str>, top: &Top<'_>, kind: &str) -> Body {
-    let meta = meta(top.metadata);
-    let spec: Spec<'_> = top.spec.and_then(|s| serde_json::from_str(s.get()).ok()).unwrap_or_default();
+    let meta = Meta::of(top.metadata);
+    let [spec_finalizers] = top.spec.and_then(|s| members(s, ["finalizers"])).unwrap_or_default();
     let any = |raw| lenient::<Vec<String>>(raw).is_some_and(|f| !f.is_empty());
-    let grace = lenient::<i64>(meta.deletion_grace_period_seconds).is_some_and(|s| s > 0);
+    let grace = lenient::<i64>(meta.grace).is_some_and(|s| s > 0);
     Body {
         text: Arc::clone(json),
         uid: text(meta.uid),
         resource_version: text(meta.resource_version),
         created: time(meta.creation_timestamp),
         deleting: text(meta.deletion_timestamp).is_some(),
-        held_back: any(meta.finalizers) || any(spec.finalizers) || grace,
+        held_back: any(meta.finalizers) || any(spec_finalizers) || grace,
         rbac: RbacKind::from_kind(kind),
         labels: OnceLock::new(),
     }
@@ -185,10 +161,10 @@ pub fn name_in(json: &str) -> Option<String> {
 
 /// Reads only who the body speaks of.
 pub(super) fn names(json: &str) -> Names {
-    let top: Top<'_> = serde_json::from_str(json).unwrap_or_default();
-    let meta = meta(top.metadata);
+    let top = Top::of(json).unwrap_or_default();
+    let [name, generate_name] = top.metadata.and_then(|m| members(m, ["name", "generateName"])).unwrap_or_default();
     let filled = |raw| lenient::<String>(raw).filter(|t| !t.is_empty());
-    Names { kind: filled(top.kind), name: filled(meta.name), generate_name: filled(meta.generate_name) }
+    Names { kind: filled(top.kind), name: filled(name), generate_name: filled(generate_name) }
 }
 
 impl Body {
@@ -203,9 +179,8 @@ impl Body {
     }
 
     fn read_labels(&self) -> Option<Labels> {
-        let top: Top<'_> = serde_json::from_str(&self.text).ok()?;
-        let meta: Meta<'_> = serde_json::from_str(top.metadata?.get()).ok()?;
-        let labels = meta.labels.map(|l| serde_json::from_str::<Option<Labels>>(l.get()));
+        let [labels] = members(Top::of(&self.text)?.metadata?, ["labels"])?;
+        let labels = labels.map(serde_json::from_str::<Option<Labels>>);
         labels.map_or(Some(Labels::new()), |l| l.ok().map(Option::unwrap_or_default))
     }
 
@@ -219,14 +194,13 @@ impl Body {
             Reads::Gives(_, subjects) if subjects.is_empty() => return None,
             _ => {}
         }
-        let top: Top<'_> = serde_json::from_str(&self.text).ok()?;
-        let managers: Vec<&RawValue> = serde_json::from_str(meta(top.metadata).managed_fields?.get()).ok()?;
+        let [managers] = members(Top::of(&self.text)?.metadata?, ["managedFields"])?;
+        let managers: Vec<&RawValue> = serde_json::from_str(managers?).ok()?;
         let times = managers.into_iter().filter_map(|m| {
-            let manager: Manager<'_> = serde_json::from_str(m.get()).ok()?;
-            let owned: Owned<'_> = serde_json::from_str(manager.fields?.get()).ok()?;
-            let owns = if is_role(kind) { owned.rules } else { owned.subjects }.is_some();
+            let [written, fields] = members(m.get(), ["time", "fieldsV1"])?;
+            let [owned] = members(fields?, [if is_role(kind) { "f:rules" } else { "f:subjects" }])?;
             // An owner without a readable time could be the last writer: then nothing can be said.
-            owns.then(|| time(manager.time).unwrap_or(Timestamp::MAX))
+            owned.is_some().then(|| time(written).unwrap_or(Timestamp::MAX))
         });
         times.max().filter(|t| *t < Timestamp::MAX).map(|t| t.plus_micros(SECOND))
     }

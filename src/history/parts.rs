@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
+use crate::formats::members::members;
 use crate::model::rbac::{PolicyRule, RbacKind, RoleRef, Subject};
 
 use super::body::Body;
@@ -12,17 +10,6 @@ use super::body::Body;
 /// Whether a kind holds rules; the others hold subjects and a roleRef.
 pub(super) const fn is_role(kind: RbacKind) -> bool {
     matches!(kind, RbacKind::Role | RbacKind::ClusterRole)
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct RbacFields<'a> {
-    #[serde(borrow)]
-    rules: Option<&'a RawValue>,
-    #[serde(borrow)]
-    role_ref: Option<&'a RawValue>,
-    #[serde(borrow)]
-    subjects: Option<&'a RawValue>,
 }
 
 /// What the authorizer reads of an object.
@@ -44,12 +31,13 @@ pub(super) struct Parts {
 impl Parts {
     /// All parts of a whole body; what is absent is known to be empty. Nothing when it cannot be decoded.
     pub(super) fn of(body: &Body) -> Option<Self> {
-        let fields: RbacFields<'_> = serde_json::from_str(&body.text).ok()?;
-        let part = |raw: Option<&RawValue>, empty| Some(Arc::from(raw.map_or(empty, RawValue::get)));
-        Some(match body.rbac? {
-            RbacKind::Role | RbacKind::ClusterRole => Self { rules: part(fields.rules, "[]"), ..Self::default() },
+        let kind = body.rbac?;
+        let [rules, role_ref, subjects] = members(&body.text, ["rules", "roleRef", "subjects"])?;
+        let part = |raw: Option<&str>, empty| Some(Arc::from(raw.unwrap_or(empty)));
+        Some(match kind {
+            RbacKind::Role | RbacKind::ClusterRole => Self { rules: part(rules, "[]"), ..Self::default() },
             RbacKind::RoleBinding | RbacKind::ClusterRoleBinding => {
-                Self { rules: None, role_ref: part(fields.role_ref, "{}"), subjects: part(fields.subjects, "[]") }
+                Self { rules: None, role_ref: part(role_ref, "{}"), subjects: part(subjects, "[]") }
             }
         })
     }

@@ -24,6 +24,8 @@ use crate::tables::events;
 const CHUNK_ROWS: usize = 262_144;
 /// What a row takes besides its texts: views and numbers of all columns.
 const ROW_BYTES: usize = 1024;
+/// Microseconds of a day.
+const DAY: i64 = 86_400_000_000;
 /// The partition of events without any time, as Hive names a missing value.
 const NO_DATE: &str = "__HIVE_DEFAULT_PARTITION__";
 
@@ -103,10 +105,15 @@ impl<'c> Chunks<'c> {
     fn flush(&mut self) -> Result<(), ImportError> {
         let batches = std::mem::take(&mut self.batches);
         self.bytes = 0;
-        let mut days: BTreeMap<String, Vec<(Option<Timestamp>, At)>> = BTreeMap::new();
+        // By number first, since a date takes long to write; some far days share a name.
+        let mut numbers: BTreeMap<Option<i64>, Vec<(Option<Timestamp>, At)>> = BTreeMap::new();
         for row in std::mem::take(&mut self.filed) {
-            let day = row.0.map_or_else(|| NO_DATE.to_owned(), Timestamp::date);
-            days.entry(day).or_default().push(row);
+            numbers.entry(row.0.map(|time| time.as_micros().div_euclid(DAY))).or_default().push(row);
+        }
+        let mut days: BTreeMap<String, Vec<(Option<Timestamp>, At)>> = BTreeMap::new();
+        for rows in numbers.into_values() {
+            let time = rows.first().and_then(|(time, _)| *time);
+            days.entry(time.map_or_else(|| NO_DATE.to_owned(), Timestamp::date)).or_default().extend(rows);
         }
         let mut files = Vec::new();
         for (day, mut rows) in days {

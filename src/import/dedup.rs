@@ -124,6 +124,12 @@ impl Seen {
         Self { limit, kept, others, further: 0, spill: Spill::new(dir) }
     }
 
+    /// Makes room for `events` more, if so many may be remembered: growing bit by bit would move all of them again and
+    /// again.
+    pub fn expect(&mut self, events: usize) {
+        self.kept.reserve(events.min(self.limit.saturating_sub(self.kept.len())));
+    }
+
     /// Registers a row of an earlier import.
     ///
     /// # Errors

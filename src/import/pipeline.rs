@@ -43,6 +43,9 @@ use crate::model::object::ObservedAt;
 use crate::model::progress::Progress;
 use crate::model::time::Timestamp;
 
+/// What an event takes in a log, about.
+const EVENT_BYTES: u64 = 2048;
+
 /// What to import, and how.
 #[derive(Clone, Debug)]
 pub struct ImportOptions {
@@ -88,7 +91,9 @@ pub fn import(options: &ImportOptions, progress: &dyn Progress) -> Result<Summar
     let import_number = existing.as_ref().map_or(0, |c| c.manifest().imports.len()) + 1;
     let mut chunks =
         Chunks::new(&mut staging, &cluster, u32::try_from(import_number).unwrap_or(u32::MAX), options.room.chunk);
-    progress.begin("import", Some(found.inputs.iter().map(|i| i.size).sum()));
+    let size: u64 = found.inputs.iter().map(|input| input.size).sum();
+    progress.begin("import", Some(size));
+    run.seen.expect(usize::try_from(size / EVENT_BYTES).unwrap_or(usize::MAX));
     for group in read_ahead::groups(&found.inputs, options.room.group) {
         run.read_group(group, options, &mut chunks, progress)?;
     }

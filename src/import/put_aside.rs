@@ -269,20 +269,22 @@ impl Shares {
     }
 
     fn read(&self, bytes: &Bytes, share: &mut Share) -> io::Result<()> {
+        let mut stretch = Vec::new();
         for (begin, length) in &bytes.written {
-            decode(&self.stretch(*begin, *length)?, share)?;
+            self.stretch(*begin, *length, &mut stretch)?;
+            decode(&stretch, share)?;
         }
         decode(&bytes.buffer, share)
     }
 
-    fn stretch(&self, begin: u64, length: usize) -> io::Result<Vec<u8>> {
-        let mut bytes = vec![0; length];
+    fn stretch(&self, begin: u64, length: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
+        bytes.resize(length, 0);
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(file) = file.as_mut() {
             file.seek(SeekFrom::Start(begin))?;
-            file.read_exact(&mut bytes)?;
+            file.read_exact(bytes)?;
         }
-        Ok(bytes)
+        Ok(())
     }
 }
 

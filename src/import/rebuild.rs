@@ -4,6 +4,8 @@
 
 use std::path::Path;
 
+use arrow::array::RecordBatch;
+
 use super::history_rows::version_rows;
 use super::put_aside::{CORE_PLACES, Shares};
 use super::{ImportError, aws_auth};
@@ -59,12 +61,12 @@ pub fn rebuild(
     let timeline = decoder.finish(known_sets);
     let mut mappings = Vec::new();
     let at_once = rayon::current_num_threads().saturating_mul(2).max(1);
-    let mut ready: Vec<Result<Versions, ImportError>> = Vec::new();
+    let mut ready: Vec<Result<Part, ImportError>> = Vec::new();
     let mut first = 0;
     while first < shares.len() || !ready.is_empty() {
         let numbers = first..shares.len().min(first.saturating_add(at_once));
         first = numbers.end;
-        let mut next: Vec<Option<Result<Versions, ImportError>>> = numbers.clone().map(|_| None).collect();
+        let mut next: Vec<Option<Result<Part, ImportError>>> = numbers.clone().map(|_| None).collect();
         // This thread writes what was rebuilt, while others rebuild the next shares.
         rayon::in_place_scope(|scope| {
             for (number, place) in numbers.zip(&mut next) {
@@ -72,10 +74,10 @@ pub fn rebuild(
                 scope.spawn(move |_| *place = Some(share(stage, shares, number)));
             }
             for part in ready.drain(..) {
-                let (versions, found) = part?;
-                mappings.extend(versions.iter().filter(|v| aws_auth::is_mapping(&v.key)).cloned());
-                findings.extend(found);
-                write(&mut writer, &versions)?;
+                let part = part?;
+                mappings.extend(part.mappings);
+                findings.extend(part.findings);
+                part.rows.iter().try_for_each(|rows| writer.write(rows))?;
             }
             Ok::<(), ImportError>(())
         })?;
@@ -85,11 +87,21 @@ pub fn rebuild(
     Ok(Rebuilt { timeline, mappings, findings })
 }
 
-type Versions = (Vec<ObjectVersion>, Vec<Finding>);
+/// What was rebuilt of a share.
+struct Part {
+    /// Its rows of `object_versions`.
+    rows: Vec<RecordBatch>,
+    mappings: Vec<ObjectVersion>,
+    findings: Vec<Finding>,
+}
 
-fn share(stage: &Stage<'_>, shares: &Shares, number: usize) -> Result<Versions, ImportError> {
+fn share(stage: &Stage<'_>, shares: &Shares, number: usize) -> Result<Part, ImportError> {
     let share = shares.load(number).map_err(ImportError::aside)?;
-    Ok(stage.part(&share.sightings, &share.changes, &|group, namespace, name| share.has(group, namespace, name)))
+    let wanted = |group: &str, namespace: &str, name: &str| share.has(group, namespace, name);
+    let (versions, findings) = stage.part(&share.sightings, &share.changes, &wanted);
+    let rows = versions.chunks(AT_ONCE).map(version_rows).collect::<Result<_, _>>()?;
+    let mappings = versions.into_iter().filter(|v| aws_auth::is_mapping(&v.key)).collect();
+    Ok(Part { rows, mappings, findings })
 }
 
 fn write(writer: &mut PartWriter, versions: &[ObjectVersion]) -> Result<(), ImportError> {
