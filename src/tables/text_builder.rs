@@ -7,8 +7,9 @@ use arrow::array::{ArrayRef, StringViewBuilder, new_null_array};
 use arrow::buffer::Buffer;
 use arrow::datatypes::DataType;
 
-/// Texts up to this length lie in the view itself.
-const INLINE: usize = 12;
+/// Texts up to this length are copied, so that those of a column lie together: rows are read one by one, but written
+/// column by column, and a text that lies where its row lies would be fetched from memory anew for each column.
+const COPIED: usize = 128;
 
 /// A column of texts on its way to a record batch.
 pub struct TextBuilder {
@@ -47,7 +48,7 @@ impl TextBuilder {
             self.any = true;
             (0..std::mem::take(&mut self.missing)).for_each(|_| self.texts.append_null());
         }
-        if text.len() > INLINE
+        if text.len() > COPIED
             && let Some((offset, length)) = self.place(text)
             && self.texts.try_append_view(0, offset, length).is_ok()
         {
