@@ -19,6 +19,7 @@ pub mod event_rows;
 pub mod evidence;
 pub mod history_rows;
 pub mod identities;
+mod in_order;
 pub mod inside;
 pub mod logged_identity;
 pub mod materialise;

@@ -4,14 +4,13 @@
 
 use std::convert::Infallible;
 use std::io::{self, Read};
-use std::sync::mpsc::sync_channel;
 
-use arrow::error::ArrowError;
 use sha2::{Digest as _, Sha256};
 
 use super::ImportError;
 use super::dedup::Keying;
 use super::discover::Input;
+use super::in_order::{Jobs, in_order};
 use super::parse::{self, Parsed};
 use super::room::Room;
 use super::same_bytes::Begun;
@@ -105,7 +104,7 @@ pub fn read_source(
 
 struct Reading<'a> {
     budget: &'a Budget,
-    /// Bytes that are parsed at one time, beyond the batch that reaches it.
+    /// Bytes that are read and not taken yet.
     group: usize,
     keying: &'a Keying,
     consumer: &'a mut dyn Consumer,
@@ -150,18 +149,15 @@ impl Reading<'_> {
         Ok((number, facts))
     }
 
+    /// Reads, hashes and cuts on one thread, parses on all, and takes on this one.
     fn plain(&mut self, number: usize, id: &str, path: &str, peeled: Peeled<'_>) -> Result<Cut, ImportError> {
-        let (ctx, keying, most) = (Context::of_path(path), self.keying, self.group);
+        let (ctx, keying, room) = (Context::of_path(path), self.keying, self.group);
         let mut source = Source::open(peeled, path, self.budget);
-        let mut parsing = Parsing { consumer: &mut *self.consumer, number, id, ctx: &ctx, keying, ready: Vec::new() };
-        let size = rayon::current_num_threads() * 2;
-        let first = next_group(&mut source, size, most);
-        if !first.last {
-            follow(&mut source, (size, most), first.batches, &mut parsing)?;
-        } else {
-            parsing.group(&first.batches)?;
-        }
-        parsing.group(&[])?;
+        in_order(
+            Jobs { next: || source.next_batch(), weight: Batch::size, room },
+            |batch| parse::parse(&batch, id, &ctx, keying),
+            |parsed| self.consumer.take(number, parsed?),
+        )?;
         Ok(source.cut())
     }
 
@@ -197,75 +193,6 @@ impl Reading<'_> {
     fn told(&mut self, number: usize, why: &str) -> Result<(), ImportError> {
         let rejects = vec![Reject::new(0, 1, b"", why)];
         self.consumer.take(number, Parsed { rejects, ..Default::default() })
-    }
-}
-
-/// Reads, hashes and cuts what follows the first group on a thread of its own, while groups are parsed and taken. At most
-/// one group waits.
-fn follow(
-    source: &mut Source<'_>,
-    (size, most): (usize, usize),
-    first: Vec<Batch>,
-    parsing: &mut Parsing<'_>,
-) -> Result<(), ImportError> {
-    std::thread::scope(|threads| {
-        let (sender, groups) = sync_channel(0);
-        threads.spawn(move || {
-            loop {
-                let group = next_group(source, size, most);
-                // Nobody takes it when the import has failed.
-                if sender.send(group.batches).is_err() || group.last {
-                    return;
-                }
-            }
-        });
-        std::iter::once(first).chain(groups).try_for_each(|group| parsing.group(&group))
-    })
-}
-
-/// Batches that are parsed at one time.
-struct Group {
-    batches: Vec<Batch>,
-    /// Whether nothing follows.
-    last: bool,
-}
-
-fn next_group(source: &mut Source<'_>, size: usize, most: usize) -> Group {
-    let mut bytes = 0;
-    let mut batches = Vec::new();
-    while batches.len() < size && bytes < most {
-        let Some(batch) = source.next_batch() else { return Group { batches, last: true } };
-        bytes += batch.size();
-        batches.push(batch);
-    }
-    Group { batches, last: false }
-}
-
-/// Parses the groups of one source.
-struct Parsing<'p> {
-    consumer: &'p mut dyn Consumer,
-    number: usize,
-    id: &'p str,
-    ctx: &'p Context,
-    keying: &'p Keying,
-    /// What was parsed and not taken yet.
-    ready: Vec<Result<Parsed, ArrowError>>,
-}
-
-impl Parsing<'_> {
-    /// Parses a group on all threads, while this one takes what was parsed of the group before.
-    fn group(&mut self, batches: &[Batch]) -> Result<(), ImportError> {
-        let ready = std::mem::take(&mut self.ready);
-        let (id, ctx, keying) = (self.id, self.ctx, self.keying);
-        let mut parsed: Vec<Option<Result<Parsed, ArrowError>>> = batches.iter().map(|_| None).collect();
-        let taken = rayon::in_place_scope(|scope| {
-            for (batch, place) in batches.iter().zip(&mut parsed) {
-                scope.spawn(move |_| *place = Some(parse::parse(batch, id, ctx, keying)));
-            }
-            ready.into_iter().try_for_each(|part| self.consumer.take(self.number, part?))
-        });
-        self.ready = parsed.into_iter().flatten().collect();
-        taken
     }
 }
 

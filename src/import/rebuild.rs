@@ -7,6 +7,7 @@ use std::path::Path;
 use arrow::array::RecordBatch;
 
 use super::history_rows::version_rows;
+use super::in_order::{Jobs, in_order};
 use super::put_aside::{CORE_PLACES, Shares};
 use super::{ImportError, aws_auth};
 use crate::case::parquet_file::PartWriter;
@@ -60,29 +61,19 @@ pub fn rebuild(
     let (known_sets, mut findings) = stage.known(core);
     let timeline = decoder.finish(known_sets);
     let mut mappings = Vec::new();
-    let at_once = rayon::current_num_threads().saturating_mul(2).max(1);
-    let mut ready: Vec<Result<Part, ImportError>> = Vec::new();
-    let mut first = 0;
-    while first < shares.len() || !ready.is_empty() {
-        let numbers = first..shares.len().min(first.saturating_add(at_once));
-        first = numbers.end;
-        let mut next: Vec<Option<Result<Part, ImportError>>> = numbers.clone().map(|_| None).collect();
-        // This thread writes what was rebuilt, while others rebuild the next shares.
-        rayon::in_place_scope(|scope| {
-            for (number, place) in numbers.zip(&mut next) {
-                let stage = &stage;
-                scope.spawn(move |_| *place = Some(share(stage, shares, number)));
-            }
-            for part in ready.drain(..) {
-                let part = part?;
-                mappings.extend(part.mappings);
-                findings.extend(part.findings);
-                part.rows.iter().try_for_each(|rows| writer.write(rows))?;
-            }
+    let mut numbers = 0..shares.len();
+    let room = rayon::current_num_threads().saturating_mul(3).max(1);
+    in_order(
+        Jobs { next: || numbers.next(), weight: |_: &usize| 1, room },
+        |number| share(&stage, shares, number),
+        |part| {
+            let part = part?;
+            mappings.extend(part.mappings);
+            findings.extend(part.findings);
+            part.rows.iter().try_for_each(|rows| writer.write(rows))?;
             Ok::<(), ImportError>(())
-        })?;
-        ready.extend(next.into_iter().flatten());
-    }
+        },
+    )?;
     writer.close()?;
     Ok(Rebuilt { timeline, mappings, findings })
 }
