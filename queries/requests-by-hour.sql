@@ -45,7 +45,7 @@ requests AS (
   SELECT
     cluster, request_received_timestamp, user_username AS username, verb,
     MAX(response_status_code) AS code,
-    MAX(authorization_decision) AS decision,
+    MAX(CASE WHEN authorization_decision = 'forbid' THEN 'forbid' END) AS decision,
     MIN(stage_timestamp) AS first_stage
   FROM stages LEFT JOIN counted ON stages.request_received_timestamp = counted.arrival
   WHERE records IS NULL OR records > 1
