@@ -136,11 +136,13 @@ impl Test {
 
 /// Whether the smallest and largest text of a row group leave no room for a match.
 fn beyond(statistics: &Statistics, pattern: &Pattern) -> bool {
+    let Statistics::ByteArray(values) = statistics else { return false };
+    // The old fields were in an order that is not that of bytes.
     if statistics.is_min_max_deprecated() {
         return false;
     }
-    match (statistics.min_bytes_opt(), statistics.max_bytes_opt()) {
-        (Some(least), Some(most)) => !pattern.may_lie(least, most),
+    match (values.min_opt(), values.max_opt()) {
+        (Some(least), Some(most)) => !pattern.may_lie(least.data(), most.data()),
         _ => false,
     }
 }

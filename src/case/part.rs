@@ -108,7 +108,9 @@ fn unreadable(table: &str, error: &ParquetError) -> CaseError {
 
 impl Part {
     fn open(path: &Path, table: &'static str) -> Result<Self> {
-        let plain = ArrowReaderMetadata::load(&File::open(path)?, ArrowReaderOptions::new())?;
+        // The types of Parquet say all that is needed, whatever wrote the file had in memory.
+        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        let plain = ArrowReaderMetadata::load(&File::open(path)?, options)?;
         let fields: Vec<Field> = plain.schema().fields().iter().map(|f| keyed(f, plain.metadata())).collect();
         let schema = Schema::new_with_metadata(fields, plain.schema().metadata().clone());
         let options = ArrowReaderOptions::new().with_schema(Arc::new(schema));
