@@ -205,9 +205,17 @@ def questions(args):
     per_hour = subprocess.run([args.kubesleuth, "query", "requests-by-hour", "--show-sql"], capture_output=True, text=True, check=True).stdout
     view = f"CREATE VIEW events AS SELECT * FROM {events}"
     code = f"import duckdb; c = duckdb.connect(); c.execute({view!r}); c.execute({per_hour!r}).fetchall()"
+    # The same counts without its requests put together, and the time of arrival alone: less than what is asked.
+    hour = "date_trunc('hour', request_received_timestamp), count(*)"
+    counts = (f"SELECT {hour}, count(*) FILTER (verb IN ('create', 'update', 'patch', 'delete', 'deletecollection')),"
+              " count(*) FILTER (response_status_code >= 400), count(*) FILTER (authorization_decision = 'forbid'),"
+              f" count(DISTINCT user_username) FROM {events} GROUP BY 1 ORDER BY 1")
     compare(f"requests by hour, {count:,} events", [
-        Side("kubesleuth", [args.kubesleuth, "query", "requests-by-hour", "-o", "csv", "--case", case]),
-        Side("DuckDB, same Parquet", [sys.executable, "-c", code]),
+        Side("kubesleuth who-did --count-by hour", [args.kubesleuth, "who-did", "--count-by", "hour", "-o", "csv", "--case", case]),
+        Side("kubesleuth query requests-by-hour", [args.kubesleuth, "query", "requests-by-hour", "-o", "csv", "--case", case]),
+        Side("DuckDB, the same SQL", [sys.executable, "-c", code]),
+        Side("DuckDB, records and not requests", duckdb_script(counts)),
+        Side("DuckDB, records, their number alone", duckdb_script(f"SELECT {hour} FROM {events} GROUP BY 1 ORDER BY 1")),
     ], args.runs)
 
 

@@ -6,11 +6,15 @@
 //! not in bytes.
 
 pub mod commit;
+pub mod condition;
 mod count_rows;
 pub mod frame;
+pub mod keyed;
 pub mod manifest;
 pub mod parquet_columns;
 pub mod parquet_file;
+pub mod part;
+pub mod pattern;
 pub mod read;
 mod refuse;
 pub mod rows;

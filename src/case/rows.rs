@@ -5,17 +5,18 @@ use std::fs::File;
 use std::path::Path;
 
 use arrow::array::{
-    Array as _, ArrayRef, AsArray, BooleanArray, Int32Array, ListArray, RecordBatch, StringArray,
+    Array as _, ArrayRef, AsArray, BooleanArray, Int32Array, Int64Array, ListArray, RecordBatch, StringArray,
     TimestampMicrosecondArray,
 };
 use arrow::compute::kernels::boolean::{and, or};
 use arrow::compute::{is_null, kernels::cmp};
-use arrow::datatypes::{Int32Type, TimestampMicrosecondType};
+use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowPredicateFn, ParquetRecordBatchReaderBuilder, RowFilter};
 use rayon::prelude::*;
 
+use super::keyed::Texts;
 use super::{Case, CaseError};
 use crate::model::time::Timestamp;
 use crate::tables::schema::Table;
@@ -79,10 +80,20 @@ pub struct Batch<'b>(pub &'b RecordBatch);
 impl<'b> Batch<'b> {
     fn column<T>(&self, name: &str, cast: impl Fn(&'b ArrayRef) -> Option<&'b T>) -> Result<&'b T, CaseError> {
         let found = self.0.column_by_name(name).and_then(cast);
-        found.ok_or_else(|| CaseError::Table {
-            table: format!("column `{name}`"),
-            reason: "missing, or of another type".to_owned(),
-        })
+        found.ok_or_else(|| Self::misfit(name))
+    }
+
+    fn misfit(name: &str) -> CaseError {
+        CaseError::Table { table: format!("column `{name}`"), reason: "missing, or of another type".to_owned() }
+    }
+
+    /// A text column, by keys or not.
+    ///
+    /// # Errors
+    /// As [`Batch::text`].
+    pub fn texts(&self, name: &str) -> Result<Texts<'b>, CaseError> {
+        let found = self.0.column_by_name(name).and_then(Texts::of);
+        found.ok_or_else(|| Self::misfit(name))
     }
 
     /// A text column.
@@ -99,6 +110,14 @@ impl<'b> Batch<'b> {
     /// As [`Batch::text`].
     pub fn int32(&self, name: &str) -> Result<&'b Int32Array, CaseError> {
         self.column(name, |c| c.as_primitive_opt::<Int32Type>())
+    }
+
+    /// A 64-bit integer column.
+    ///
+    /// # Errors
+    /// As [`Batch::text`].
+    pub fn int(&self, name: &str) -> Result<&'b Int64Array, CaseError> {
+        self.column(name, |c| c.as_primitive_opt::<Int64Type>())
     }
 
     /// A boolean column.

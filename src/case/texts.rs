@@ -2,38 +2,63 @@
 //! are most of what a case holds, so this is most of the time of a search.
 
 use std::fs::File;
-use std::path::Path;
+use std::sync::Arc;
 
+use arrow::buffer::BooleanBuffer;
 use memchr::memmem::Finder;
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{ByteArray, ByteArrayType};
 use parquet::errors::{ParquetError, Result};
-use parquet::file::reader::{FileReader as _, RowGroupReader, SerializedFileReader};
+use parquet::file::metadata::ParquetMetaData;
+use parquet::file::properties::ReaderProperties;
+use parquet::file::reader::RowGroupReader;
+use parquet::file::serialized_reader::SerializedRowGroupReader;
+
+use super::part::Rows;
 
 /// Texts that are looked at together.
 const BATCH: usize = 4096;
 
-/// For each row of a file, whether one of the columns holds the text there.
+/// For each row of a row group, whether it is wanted and one of the columns holds the text there.
 ///
 /// # Errors
 /// When the file cannot be read, or a column is no flat column of texts.
-pub(super) fn rows(file: &Path, columns: &[&str], text: &str) -> Result<Vec<bool>> {
-    let file = SerializedFileReader::new(File::open(file)?)?;
+pub(super) fn search(
+    file: File,
+    (metadata, number): (&ParquetMetaData, usize),
+    columns: &[&str],
+    text: &str,
+    rows: &Rows,
+) -> Result<BooleanBuffer> {
+    let (of_group, pages) = (metadata.row_group(number), metadata.page_index_for_row_group(number));
+    let count = usize::try_from(of_group.num_rows()).unwrap_or_default();
+    let properties = Arc::new(ReaderProperties::builder().build());
+    let group = SerializedRowGroupReader::new(Arc::new(file), of_group, pages, properties)?;
+    let runs = runs(rows, count);
     let finder = Finder::new(text);
-    let mut rows = Vec::new();
-    for number in 0..file.num_row_groups() {
-        let group = file.get_row_group(number)?;
-        let count = usize::try_from(group.metadata().num_rows()).unwrap_or_default();
-        let mut holds = vec![false; count];
-        for column in columns {
-            search(group.as_ref(), column, &finder, &mut holds)?;
-        }
-        rows.append(&mut holds);
+    let mut holds = vec![false; count];
+    for column in columns {
+        search_column(&group, column, &finder, &runs, &mut holds)?;
     }
-    Ok(rows)
+    Ok(holds.into_iter().collect())
 }
 
-fn search(group: &dyn RowGroupReader, name: &str, finder: &Finder<'_>, holds: &mut [bool]) -> Result<()> {
+/// The wanted rows as stretches: first row, and the one after the last.
+fn runs(rows: &Rows, count: usize) -> Vec<(usize, usize)> {
+    match rows {
+        Rows::None => Vec::new(),
+        Rows::All => vec![(0, count)],
+        Rows::Some(bits) => bits.set_slices().collect(),
+    }
+}
+
+fn search_column(
+    group: &dyn RowGroupReader,
+    name: &str,
+    finder: &Finder<'_>,
+    runs: &[(usize, usize)],
+    holds: &mut [bool],
+) -> Result<()> {
     let Some(at) = group.metadata().columns().iter().position(|c| c.column_path().string() == name) else {
         return Ok(());
     };
@@ -41,17 +66,19 @@ fn search(group: &dyn RowGroupReader, name: &str, finder: &Finder<'_>, holds: &m
     let ColumnReader::ByteArrayColumnReader(mut reader) = group.get_column_reader(at)? else {
         return Err(ParquetError::General(format!("column `{name}` holds no texts")));
     };
-    let mut rows = holds.iter_mut();
     let mut batch = Batch::default();
-    while batch.read(&mut reader)? {
-        let mut texts = batch.texts.iter();
-        for row in 0..batch.records {
-            let missing = batch.levels.get(row).is_some_and(|l| *l < level);
-            let text = if missing { None } else { texts.next() };
-            let Some(holds) = rows.next() else {
-                return Err(ParquetError::General(format!("column `{name}` has more rows than its row group")));
-            };
-            *holds |= text.is_some_and(|t| finder.find(t.data()).is_some());
+    let mut next = 0;
+    for &(first, end) in runs {
+        reader.skip_records(first.saturating_sub(next))?;
+        next = first;
+        while next < end && batch.read(&mut reader, BATCH.min(end.saturating_sub(next)))? {
+            let mut texts = batch.texts.iter();
+            for (row, holds) in holds.iter_mut().skip(next).take(batch.records).enumerate() {
+                let missing = batch.levels.get(row).is_some_and(|l| *l < level);
+                let text = if missing { None } else { texts.next() };
+                *holds |= text.is_some_and(|t| finder.find(t.data()).is_some());
+            }
+            next = next.saturating_add(batch.records);
         }
     }
     Ok(())
@@ -67,10 +94,10 @@ struct Batch {
 
 impl Batch {
     /// Whether there were more.
-    fn read(&mut self, reader: &mut ColumnReaderImpl<ByteArrayType>) -> Result<bool> {
+    fn read(&mut self, reader: &mut ColumnReaderImpl<ByteArrayType>, most: usize) -> Result<bool> {
         self.levels.clear();
         self.texts.clear();
-        (self.records, _, _) = reader.read_records(BATCH, Some(&mut self.levels), None, &mut self.texts)?;
+        (self.records, _, _) = reader.read_records(most, Some(&mut self.levels), None, &mut self.texts)?;
         Ok(self.records > 0)
     }
 }

@@ -3,7 +3,7 @@
 use super::Settings;
 use super::time_args::StretchArgs;
 use crate::answer::load;
-use crate::answer::who_did::{self, Filter};
+use crate::answer::who_did::{self, Filter, Unit};
 
 /// Arguments of `who-did`. All filters must hold; without any, every request is listed.
 #[derive(Debug, clap::Args)]
@@ -53,11 +53,31 @@ pub struct Args {
     /// Only requests that change something
     #[arg(long)]
     changes: bool,
+    /// Count the requests of each hour or day (UTC) instead of listing them: how many there were, changed something,
+    /// failed (status 400 and above) or were denied, and of how many users. Hours and days without any have no row
+    #[arg(long, value_name = "UNIT")]
+    count_by: Option<CountBy>,
     /// At most so many rows
     #[arg(long, value_name = "N")]
     limit: Option<u32>,
     #[command(flatten)]
     stretch: StretchArgs,
+}
+
+/// What `--count-by` takes.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum CountBy {
+    Hour,
+    Day,
+}
+
+impl From<CountBy> for Unit {
+    fn from(unit: CountBy) -> Self {
+        match unit {
+            CountBy::Hour => Self::Hour,
+            CountBy::Day => Self::Day,
+        }
+    }
 }
 
 impl Args {
@@ -95,7 +115,10 @@ impl Args {
             within,
             limit: self.limit,
         };
-        let mut answer = who_did::answer(&case, &cluster, &filter)?;
+        let mut answer = match self.count_by {
+            None => who_did::answer(&case, &cluster, &filter)?,
+            Some(unit) => who_did::counts(&case, &cluster, &filter, unit.into())?,
+        };
         notes.append(&mut answer.notes);
         answer.notes = notes;
         settings.show(&answer)
