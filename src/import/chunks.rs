@@ -26,6 +26,8 @@ const CHUNK_ROWS: usize = 262_144;
 const ROW_BYTES: usize = 1024;
 /// Microseconds of a day.
 const DAY: i64 = 86_400_000_000;
+/// What the columns of a batch take, however few rows it has.
+const BATCH_BYTES: usize = 16 << 10;
 /// The partition of events without any time, as Hive names a missing value.
 const NO_DATE: &str = "__HIVE_DEFAULT_PARTITION__";
 
@@ -77,7 +79,8 @@ impl<'c> Chunks<'c> {
         if self.filed.len() == before {
             return Ok(());
         }
-        self.bytes = self.bytes.saturating_add(held).saturating_add(batch.num_rows().saturating_mul(ROW_BYTES));
+        let rows = batch.num_rows().saturating_mul(ROW_BYTES);
+        self.bytes = self.bytes.saturating_add(held).saturating_add(rows).saturating_add(BATCH_BYTES);
         self.batches.push(batch);
         if self.filed.len() >= CHUNK_ROWS || self.bytes >= self.size { self.flush() } else { Ok(()) }
     }

@@ -1,12 +1,11 @@
 //! The import from end to end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{Array as _, AsArray as _, RecordBatch};
 use polars::prelude::LazyFrame;
-use rayon::prelude::*;
 
 use super::chunks::Chunks;
 use super::completeness::{self, Read};
@@ -16,6 +15,7 @@ use super::dedup::{Keying, Seen, Verdict};
 use super::discover::{Found, Input, ObservedBasis, discover};
 use super::error::ImportError;
 use super::identities::Logged;
+use super::in_order::{Jobs, in_order};
 use super::inside::SNAPSHOT_FILE;
 use super::materialise::{self, Tables, materialise};
 use super::notes::Notes;
@@ -94,8 +94,8 @@ pub fn import(options: &ImportOptions, progress: &dyn Progress) -> Result<Summar
     let size: u64 = found.inputs.iter().map(|input| input.size).sum();
     progress.begin("import", Some(size));
     run.seen.expect(usize::try_from(size / EVENT_BYTES).unwrap_or(usize::MAX));
-    for group in read_ahead::groups(&found.inputs, options.room.group) {
-        run.read_group(group, options, &mut chunks, progress)?;
+    for stretch in read_ahead::stretches(&found.inputs) {
+        run.read_stretch(stretch, options, &mut chunks, progress)?;
     }
     progress.finish();
     let (parts, notes) = chunks.finish()?;
@@ -330,22 +330,29 @@ impl Run {
     }
 
     /// Reads files that follow one another: several at once, if they are small.
-    fn read_group(
+    fn read_stretch(
         &mut self,
-        group: &[Input],
+        inputs: &[Input],
         options: &ImportOptions,
         chunks: &mut Chunks<'_>,
         progress: &dyn Progress,
     ) -> Result<(), ImportError> {
+        if let [one] = inputs {
+            return self.read(one, None, options, chunks, progress);
+        }
         let keying = Arc::clone(&self.keying);
-        let known = &self.sources;
-        let ahead = |input: &Input| {
-            // What the case may have already waits for its turn: then only its digest is taken.
-            let wanted = group.len() > 1 && !same_bytes::possible(known, input.size);
-            wanted.then(|| read_ahead::read(input, options.limits, options.room, &keying)).flatten()
-        };
-        let read: Vec<Option<Ahead>> = group.par_iter().map(ahead).collect();
-        group.iter().zip(read).try_for_each(|(input, ahead)| self.read(input, ahead, options, chunks, progress))
+        let mut sizes: HashSet<u64> = self.sources.iter().map(|source| source.size).collect();
+        let mut rest = inputs.iter();
+        // What the case may have already, once its turn comes, waits for it: then only its digest is taken.
+        let next = || rest.next().map(|input| (input, sizes.insert(input.size)));
+        in_order(
+            Jobs { next, weight: |(input, _): &(&Input, bool)| read_ahead::weight(input), room: options.room.group },
+            |(input, wanted)| {
+                let read = || read_ahead::read(input, options.limits, options.room, &keying);
+                (input, wanted.then(read).flatten())
+            },
+            |(input, ahead)| self.read(input, ahead, options, chunks, progress),
+        )
     }
 
     /// Reads one file, unless the case has its bytes already, or takes what was read of it ahead.

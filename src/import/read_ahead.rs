@@ -19,8 +19,14 @@ use crate::model::progress::Silent;
 
 /// A file up to this size is small.
 const SMALL: u64 = 1 << 20;
-/// Files that are read ahead at a time.
-const FILES: usize = 256;
+/// What a file takes in memory besides its bytes, once it is parsed.
+const FILE_BYTES: usize = 64 << 10;
+
+/// Bytes that a file takes once it is read ahead, about.
+pub fn weight(input: &Input) -> usize {
+    // Its texts point into it or are copied, and its rows have columns.
+    usize::try_from(input.size).unwrap_or(usize::MAX).saturating_mul(2).saturating_add(FILE_BYTES)
+}
 
 /// What came out of a file, before its turn.
 pub struct Ahead {
@@ -28,20 +34,9 @@ pub struct Ahead {
     facts: FileFacts,
 }
 
-/// Files in their order, in groups: small ones that follow one another, of about `bytes` in all, or any other alone.
-pub fn groups(inputs: &[Input], bytes: usize) -> impl Iterator<Item = &[Input]> {
-    let mut rest = inputs;
-    std::iter::from_fn(move || {
-        let mut held = 0_u64;
-        let small = rest.iter().take(FILES).take_while(|input| {
-            let fits = input.size <= SMALL && held < bytes as u64;
-            held = held.saturating_add(input.size);
-            fits
-        });
-        let (group, after) = rest.split_at_checked(small.count().max(1))?;
-        rest = after;
-        Some(group)
-    })
+/// Files in their order, cut into stretches: small ones that follow one another, or any other alone.
+pub fn stretches(inputs: &[Input]) -> impl Iterator<Item = &[Input]> {
+    inputs.chunk_by(|a, b| a.size <= SMALL && b.size <= SMALL)
 }
 
 /// Reads a file; nothing when it has to be read in its turn.

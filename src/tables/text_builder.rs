@@ -10,6 +10,8 @@ use arrow::datatypes::DataType;
 /// Texts up to this length are copied, so that those of a column lie together: rows are read one by one, but written
 /// column by column, and a text that lies where its row lies would be fetched from memory anew for each column.
 const COPIED: usize = 128;
+/// Bytes of copies that lie together.
+const MOST: u32 = 32 << 10;
 
 /// A column of texts on its way to a record batch.
 pub struct TextBuilder {
@@ -26,7 +28,10 @@ pub struct TextBuilder {
 impl TextBuilder {
     /// No texts yet; texts that lie in `block` will not be copied.
     pub fn new(block: &Buffer) -> Self {
-        let mut texts = StringViewBuilder::with_capacity(super::event_builder::rows_in(block));
+        let rows = super::event_builder::rows_in(block);
+        // Room for the copies of few rows must be small: small files give many columns of few rows.
+        let copies = u32::try_from(rows.saturating_mul(32)).unwrap_or(MOST).clamp(256, MOST);
+        let mut texts = StringViewBuilder::with_capacity(rows).with_fixed_block_size(copies);
         // Views hold 32-bit offsets.
         let usable = !block.is_empty() && u32::try_from(block.len()).is_ok_and(|n| n < u32::MAX);
         if usable {
