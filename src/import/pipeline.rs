@@ -341,15 +341,18 @@ impl Run {
             return self.read(one, None, options, chunks, progress);
         }
         let keying = Arc::clone(&self.keying);
-        let mut sizes: HashSet<u64> = self.sources.iter().map(|source| source.size).collect();
+        let had: HashSet<(u64, String)> = self.sources.iter().map(|s| (s.size, s.sha256.clone())).collect();
+        let sizes: HashSet<u64> = self.sources.iter().map(|source| source.size).collect();
+        // What the case has already is not parsed; its turn tells it.
+        let known = |input: &Input| {
+            sizes.contains(&input.size) && sha256_of(input).is_ok_and(|(sha256, size)| had.contains(&(size, sha256)))
+        };
         let mut rest = inputs.iter();
-        // What the case may have already, once its turn comes, waits for it: then only its digest is taken.
-        let next = || rest.next().map(|input| (input, sizes.insert(input.size)));
         in_order(
-            Jobs { next, weight: |(input, _): &(&Input, bool)| read_ahead::weight(input), room: options.room.group },
-            |(input, wanted)| {
+            Jobs { next: || rest.next(), weight: |input: &&Input| read_ahead::weight(input), room: options.room.group },
+            |input| {
                 let read = || read_ahead::read(input, options.limits, options.room, &keying);
-                (input, wanted.then(read).flatten())
+                (input, (!known(input)).then(read).flatten())
             },
             |(input, ahead)| self.read(input, ahead, options, chunks, progress),
         )

@@ -43,7 +43,7 @@ pub fn twin<'s>(
 }
 
 /// Whether a source may have the same bytes as something of this size.
-pub fn possible(sources: &[SourceRow], size: u64) -> bool {
+fn possible(sources: &[SourceRow], size: u64) -> bool {
     sources.iter().any(|s| s.size == size && !s.sha256.is_empty())
 }
 
