@@ -48,6 +48,8 @@ pub(super) fn in_order<J: Send, R: Send, E>(
                     pool.spawn(move |_| drop(sender.send((number, weight, work(job)))));
                 }
             });
+            // Gone with this closure, so that a thread that waits for room does not wait for ever.
+            let (taken, results) = (taken, results);
             let mut early = BTreeMap::new();
             let mut awaited = 0;
             for (number, weight, result) in results {

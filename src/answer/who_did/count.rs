@@ -8,22 +8,20 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use arrow::array::{Array as _, RecordBatch, TimestampMicrosecondArray};
-use arrow::buffer::BooleanBuffer;
+use arrow::array::{Array as _, TimestampMicrosecondArray};
 use rayon::prelude::*;
 
+use super::columns::{Events, Numbers, Users};
 use super::filter::Filter;
 use super::identity::{Digest, Digests, PARTS, Parts};
 use super::shared::{HOUR, Sightings};
 use super::shorten;
 use super::tally::{Counts, Tally};
 use crate::answer::{Answer, AsOf, Value, Verdict, column};
-use crate::case::keyed::Texts;
 use crate::case::part::{Given, RowGroup, Rows};
 use crate::case::rows::{Batch, time_at};
 use crate::case::sieve::Sieve;
 use crate::case::{Case, CaseError};
-use crate::model::audit::MUTATING_VERBS;
 use crate::model::time::{Interval, Timestamp};
 use crate::tables::events;
 
@@ -36,6 +34,9 @@ static COUNTED: [&str; 6] = [
     "response_status_code",
     "authorization_decision",
 ];
+
+/// What is read of records that share their arrival.
+const SUSPECT: [&str; 2] = ["audit_id", "request_received_timestamp"];
 
 /// What is read to count: where every record tells its arrival, that is all the time that is needed.
 fn read_to_count(group: &RowGroup) -> &'static [&'static str] {
@@ -150,7 +151,7 @@ impl Counting<'_> {
         })?;
         let Counted { mut hours, seen } = all.into_inner().unwrap_or_else(PoisonError::into_inner);
         for heap in seen.shared(HEAP) {
-            put_right(&mut hours, self.records(heap)?);
+            put_right(&mut hours, self.records(self.suspects(heap)?)?);
         }
         Ok(hours)
     }
@@ -211,8 +212,37 @@ impl Counting<'_> {
         Ok(())
     }
 
+    /// Of the records with these numbers those that share audit ID and arrival with another. Most share their arrival
+    /// alone, and need not be read whole.
+    fn suspects(&self, numbers: Vec<u32>) -> Result<Vec<u32>, CaseError> {
+        let mut seen = self.by_group(numbers, |first, group, rows| {
+            let batch = group.read(&SUSPECT, rows, Given::Keyed)?;
+            let (of, numbers) = (Batch(&batch), Numbers::of(first, rows));
+            let (ids, arrival) = (of.texts("audit_id")?, of.time("request_received_timestamp")?);
+            let seen = |row| {
+                // Without an audit ID a record stands for itself.
+                let id = self.digests.of(ids.get(row)?.as_bytes());
+                Some((id, time_at(arrival, row).map(Timestamp::as_micros), numbers.get(row)))
+            };
+            Ok((0..batch.num_rows()).filter_map(seen).collect())
+        })?;
+        seen.par_sort_unstable();
+        let same = |a: &(Digest, Option<i64>, u32), b: &(Digest, Option<i64>, u32)| (a.0, a.1) == (b.0, b.1);
+        let shared = seen.chunk_by(same).filter(|records| records.len() > 1).flatten();
+        Ok(shared.map(|(_, _, number)| *number).collect())
+    }
+
     /// Records by their numbers, with all that makes their identity.
-    fn records(&self, mut numbers: Vec<u32>) -> Result<Vec<Record>, CaseError> {
+    fn records(&self, numbers: Vec<u32>) -> Result<Vec<Record>, CaseError> {
+        self.by_group(numbers, |_, group, rows| self.read(group, rows))
+    }
+
+    /// What is read of the rows with these numbers, row group by row group.
+    fn by_group<T: Send>(
+        &self,
+        mut numbers: Vec<u32>,
+        read: impl Fn(u32, &RowGroup, &Rows) -> Result<Vec<T>, CaseError> + Sync,
+    ) -> Result<Vec<T>, CaseError> {
         numbers.par_sort_unstable();
         let of_group = |(at, (first, group)): (usize, &(u32, RowGroup))| {
             let end = self.groups.get(at.saturating_add(1)).map_or(u32::MAX, |(next, _)| *next);
@@ -226,11 +256,11 @@ impl Counting<'_> {
             }
             match Rows::of(bits.into_iter().collect()) {
                 Rows::None => Ok(Vec::new()),
-                rows => self.read(group, &rows),
+                rows => read(*first, group, &rows),
             }
         };
-        let found: Vec<Vec<Record>> = self.groups.par_iter().enumerate().map(of_group).collect::<Result<_, _>>()?;
-        Ok(found.concat())
+        let found: Vec<Vec<T>> = self.groups.par_iter().enumerate().map(of_group).collect::<Result<_, _>>()?;
+        Ok(found.into_iter().flatten().collect())
     }
 
     fn read(&self, group: &RowGroup, rows: &Rows) -> Result<Vec<Record>, CaseError> {
@@ -303,115 +333,5 @@ fn put_right(hours: &mut BTreeMap<Option<i64>, Tally>, mut records: Vec<Record>)
         let tally = hours.entry(request.hour()).or_default();
         tally.counts.add(request.counts());
         request.user.into_iter().for_each(|user| tally.add_user(user, 1));
-    }
-}
-
-/// The columns that are counted.
-struct Events<'b> {
-    arrival: &'b TimestampMicrosecondArray,
-    stage: Option<&'b TimestampMicrosecondArray>,
-    users: Texts<'b>,
-    changes: BooleanBuffer,
-    failed: BooleanBuffer,
-    denied: BooleanBuffer,
-}
-
-impl<'b> Events<'b> {
-    fn of(batch: &'b RecordBatch) -> Result<Self, CaseError> {
-        let of = Batch(batch);
-        let codes = of.int32("response_status_code")?;
-        Ok(Self {
-            arrival: of.time("request_received_timestamp")?,
-            stage: of.time("stage_timestamp").ok(),
-            users: of.texts("user_username")?,
-            changes: of.texts("verb")?.matching(|verb| MUTATING_VERBS.contains(&verb)),
-            failed: BooleanBuffer::collect_bool(codes.len(), |row| codes.is_valid(row) && codes.value(row) >= 400),
-            denied: of.texts("authorization_decision")?.matching(|decision| decision == "forbid"),
-        })
-    }
-
-    fn time(&self, row: usize) -> Option<i64> {
-        let stage = || self.stage.and_then(|stage| time_at(stage, row));
-        time_at(self.arrival, row).or_else(stage).map(Timestamp::as_micros)
-    }
-
-    fn hour(&self, row: usize) -> Option<i64> {
-        self.time(row).map(|time| time.div_euclid(HOUR))
-    }
-
-    /// The counts of rows.
-    fn counts(&self, begin: usize, end: usize) -> Counts {
-        let rows = end.saturating_sub(begin);
-        let set = |bits: &BooleanBuffer| bits.slice(begin, rows).count_set_bits() as u64;
-        Counts {
-            requests: rows as u64,
-            changes: set(&self.changes),
-            failed: set(&self.failed),
-            denied: set(&self.denied),
-        }
-    }
-}
-
-/// Which row of the row group a row is that was read, counted from a first one.
-struct Numbers {
-    first: u32,
-    rows: Option<Vec<u32>>,
-}
-
-impl Numbers {
-    fn of(first: u32, rows: &Rows) -> Self {
-        let rows = match rows {
-            Rows::None => Some(Vec::new()),
-            Rows::All => None,
-            Rows::Some(bits) => Some(bits.set_indices_u32().collect()),
-        };
-        Self { first, rows }
-    }
-
-    fn get(&self, row: usize) -> u32 {
-        let place = match &self.rows {
-            None => u32::try_from(row).unwrap_or(u32::MAX),
-            Some(rows) => rows.get(row).copied().unwrap_or(u32::MAX),
-        };
-        self.first.saturating_add(place)
-    }
-}
-
-/// The users of a row group.
-struct Users<'b> {
-    /// Of each row, its place among the names.
-    places: Vec<usize>,
-    names: Vec<(&'b str, Option<Digest>)>,
-    requests: Vec<u64>,
-    digests: &'b Digests,
-}
-
-impl<'b> Users<'b> {
-    fn new(users: Texts<'b>, digests: &'b Digests) -> Self {
-        let (places, names) = users.numbered();
-        let requests = vec![0; names.len()];
-        Self { places, names: names.into_iter().map(|name| (name, None)).collect(), requests, digests }
-    }
-
-    /// Adds the users of rows.
-    fn add_to(&mut self, tally: &mut Tally, begin: usize, end: usize) {
-        let places = self.places.get(begin..end).unwrap_or_default();
-        let mut met = Vec::new();
-        for place in places {
-            if let Some(requests) = self.requests.get_mut(*place) {
-                if *requests == 0 {
-                    met.push(*place);
-                }
-                *requests = requests.saturating_add(1);
-            }
-        }
-        for place in met {
-            let (Some((name, digest)), Some(requests)) = (self.names.get_mut(place), self.requests.get_mut(place))
-            else {
-                continue;
-            };
-            let digest = *digest.get_or_insert_with(|| self.digests.of(name.as_bytes()));
-            tally.add_user(digest, std::mem::take(requests));
-        }
     }
 }

@@ -1,5 +1,6 @@
 //! `who-did`: the requests that were made, each counted once however many stages were logged.
 
+mod columns;
 mod count;
 mod filter;
 mod identity;
