@@ -3,6 +3,7 @@
 //! many are rebuilt at once.
 
 use std::path::Path;
+use std::sync::mpsc::sync_channel;
 
 use arrow::array::RecordBatch;
 
@@ -48,8 +49,17 @@ pub fn rebuild(
     path: &Path,
 ) -> Result<Rebuilt, ImportError> {
     let kind_of = |group: &str, resource: &str| catalogue.kind_of(group, resource).map(Into::into);
-    let pieces = (0..CORE_PLACES).map(|place| shares.core(place).map_err(ImportError::aside));
-    let (stage, mut core) = Stage::set(core, pieces, beyond, &kind_of)?;
+    let (stage, mut core) = std::thread::scope(|threads| {
+        // One piece is loaded while the one before is gathered.
+        let (sender, pieces) = sync_channel(0);
+        threads.spawn(move || {
+            let mut places = 0..CORE_PLACES;
+            while places.next().is_some_and(|place| sender.send(shares.core(place).map_err(ImportError::aside)).is_ok())
+            {
+            }
+        });
+        Stage::set(core, pieces, beyond, &kind_of)
+    })?;
     let mut writer = PartWriter::create(path, object_versions::TABLE.schema())?;
     let mut decoder = Decoder::default();
     while let Some(versions) = stage.core(&mut core, ACTS) {
