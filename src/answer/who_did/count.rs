@@ -19,7 +19,7 @@ use super::shorten;
 use super::tally::{Counts, Tally};
 use crate::answer::{Answer, AsOf, Value, Verdict, column};
 use crate::case::part::{Given, RowGroup, Rows};
-use crate::case::rows::{Batch, time_at};
+use crate::case::rows::time_at;
 use crate::case::sieve::Sieve;
 use crate::case::{Case, CaseError};
 use crate::model::time::{Interval, Timestamp};
@@ -34,9 +34,6 @@ static COUNTED: [&str; 6] = [
     "response_status_code",
     "authorization_decision",
 ];
-
-/// What is read of records that share their arrival.
-const SUSPECT: [&str; 2] = ["audit_id", "request_received_timestamp"];
 
 /// What is read to count: where every record tells its arrival, that is all the time that is needed.
 fn read_to_count(group: &RowGroup) -> &'static [&'static str] {
@@ -151,7 +148,7 @@ impl Counting<'_> {
         })?;
         let Counted { mut hours, seen } = all.into_inner().unwrap_or_else(PoisonError::into_inner);
         for heap in seen.shared(HEAP) {
-            put_right(&mut hours, self.records(self.suspects(heap)?)?);
+            put_right(&mut hours, self.records(heap)?);
         }
         Ok(hours)
     }
@@ -212,37 +209,8 @@ impl Counting<'_> {
         Ok(())
     }
 
-    /// Of the records with these numbers those that share audit ID and arrival with another. Most share their arrival
-    /// alone, and need not be read whole.
-    fn suspects(&self, numbers: Vec<u32>) -> Result<Vec<u32>, CaseError> {
-        let mut seen = self.by_group(numbers, |first, group, rows| {
-            let batch = group.read(&SUSPECT, rows, Given::Keyed)?;
-            let (of, numbers) = (Batch(&batch), Numbers::of(first, rows));
-            let (ids, arrival) = (of.texts("audit_id")?, of.time("request_received_timestamp")?);
-            let seen = |row| {
-                // Without an audit ID a record stands for itself.
-                let id = self.digests.of(ids.get(row)?.as_bytes());
-                Some((id, time_at(arrival, row).map(Timestamp::as_micros), numbers.get(row)))
-            };
-            Ok((0..batch.num_rows()).filter_map(seen).collect())
-        })?;
-        seen.par_sort_unstable();
-        let same = |a: &(Digest, Option<i64>, u32), b: &(Digest, Option<i64>, u32)| (a.0, a.1) == (b.0, b.1);
-        let shared = seen.chunk_by(same).filter(|records| records.len() > 1).flatten();
-        Ok(shared.map(|(_, _, number)| *number).collect())
-    }
-
     /// Records by their numbers, with all that makes their identity.
-    fn records(&self, numbers: Vec<u32>) -> Result<Vec<Record>, CaseError> {
-        self.by_group(numbers, |_, group, rows| self.read(group, rows))
-    }
-
-    /// What is read of the rows with these numbers, row group by row group.
-    fn by_group<T: Send>(
-        &self,
-        mut numbers: Vec<u32>,
-        read: impl Fn(u32, &RowGroup, &Rows) -> Result<Vec<T>, CaseError> + Sync,
-    ) -> Result<Vec<T>, CaseError> {
+    fn records(&self, mut numbers: Vec<u32>) -> Result<Vec<Record>, CaseError> {
         numbers.par_sort_unstable();
         let of_group = |(at, (first, group)): (usize, &(u32, RowGroup))| {
             let end = self.groups.get(at.saturating_add(1)).map_or(u32::MAX, |(next, _)| *next);
@@ -256,11 +224,11 @@ impl Counting<'_> {
             }
             match Rows::of(bits.into_iter().collect()) {
                 Rows::None => Ok(Vec::new()),
-                rows => read(*first, group, &rows),
+                rows => self.read(group, &rows),
             }
         };
-        let found: Vec<Vec<T>> = self.groups.par_iter().enumerate().map(of_group).collect::<Result<_, _>>()?;
-        Ok(found.into_iter().flatten().collect())
+        let found: Vec<Vec<Record>> = self.groups.par_iter().enumerate().map(of_group).collect::<Result<_, _>>()?;
+        Ok(found.concat())
     }
 
     fn read(&self, group: &RowGroup, rows: &Rows) -> Result<Vec<Record>, CaseError> {

@@ -129,8 +129,9 @@ impl<'b> Parts<'b> {
             bytes.extend_from_slice(&offset.to_le_bytes());
         }
         self.others.iter().for_each(|column| put(&mut bytes, column.get(row)));
-        let arrival = time_at(self.arrival, row).map(|t| t.as_micros().to_string());
-        put(&mut bytes, arrival.as_deref());
+        let arrival = time_at(self.arrival, row).map(|t| t.as_micros());
+        bytes.push(u8::from(arrival.is_some()));
+        bytes.extend_from_slice(&arrival.unwrap_or_default().to_le_bytes());
         if self.addresses.is_valid(row) {
             let end = |at: usize| self.addresses.value_offsets().get(at).and_then(|end| usize::try_from(*end).ok());
             let (first, end) = (end(row).unwrap_or_default(), end(row.saturating_add(1)).unwrap_or_default());
