@@ -21,8 +21,8 @@ const NO_DICTIONARY: [&str; 4] = ["audit_id", "request_object", "response_object
 /// Times and places, which grow from row to row: differences are small, values are all different.
 const GROWING: [&str; 5] = ["stage_timestamp", "request_received_timestamp", "envelope_time", "offset", "line"];
 
-/// Columns no question is narrowed down by: their least and greatest value would skip nothing, and comparing every value
-/// takes a twentieth of an import.
+/// Columns whose least and greatest value would skip nothing, since every row group holds texts of all kinds or questions
+/// ask for pieces of them; comparing every value takes a twentieth of an import.
 const NO_STATISTICS: [&str; 23] = [
     "audit_id",
     "stage",

@@ -1,6 +1,6 @@
 //! The import from end to end.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -341,15 +341,16 @@ impl Run {
             return self.read(one, None, options, chunks, progress);
         }
         let keying = Arc::clone(&self.keying);
-        let had: HashSet<(u64, String)> = self.sources.iter().map(|s| (s.size, s.sha256.clone())).collect();
-        let sizes: HashSet<u64> = self.sources.iter().map(|source| source.size).collect();
-        // What the case has already is not parsed; its turn tells it.
+        let earlier = self.sources.clone();
+        // What was there before is not parsed; its turn tells it.
         let known = |input: &Input| {
-            sizes.contains(&input.size) && sha256_of(input).is_ok_and(|(sha256, size)| had.contains(&(size, sha256)))
+            let place = Place { path: &input.path, size: input.size, observed: input.observed };
+            let digest = || sha256_of(input).map(|(sha256, _)| sha256);
+            same_bytes::twin(&earlier, place, digest).is_ok_and(|twin| twin.is_some())
         };
         let mut rest = inputs.iter();
         in_order(
-            Jobs { next: || rest.next(), weight: |input: &&Input| read_ahead::weight(input), room: options.room.group },
+            Jobs { next: || rest.next(), weight: |input: &&Input| read_ahead::weight(input), room: options.room.ahead },
             |input| {
                 let read = || read_ahead::read(input, options.limits, options.room, &keying);
                 (input, (!known(input)).then(read).flatten())

@@ -84,7 +84,7 @@ pub fn read_source(
 ) -> Result<(), ImportError> {
     let unreadable = |source: io::Error| ImportError::Unreadable { path: input.path.clone(), source };
     let budget = Budget::new(limits);
-    let mut reading = Reading { budget: &budget, group: room.group, keying, consumer };
+    let mut reading = Reading { budget: &budget, room: room.ahead, keying, consumer };
     let mut hashing = Hashing::new(input.open().map_err(unreadable)?, Some(progress));
     let (number, mut facts) = reading.source(&input.path, &mut hashing, 0)?;
     let known = hashing.failure.is_some();
@@ -105,7 +105,7 @@ pub fn read_source(
 struct Reading<'a> {
     budget: &'a Budget,
     /// Bytes that are read and not taken yet.
-    group: usize,
+    room: usize,
     keying: &'a Keying,
     consumer: &'a mut dyn Consumer,
 }
@@ -151,7 +151,7 @@ impl Reading<'_> {
 
     /// Reads, hashes and cuts on one thread, parses on all, and takes on this one.
     fn plain(&mut self, number: usize, id: &str, path: &str, peeled: Peeled<'_>) -> Result<Cut, ImportError> {
-        let (ctx, keying, room) = (Context::of_path(path), self.keying, self.group);
+        let (ctx, keying, room) = (Context::of_path(path), self.keying, self.room);
         let mut source = Source::open(peeled, path, self.budget);
         in_order(
             Jobs { next: || source.next_batch(), weight: Batch::size, room },

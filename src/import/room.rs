@@ -17,7 +17,7 @@ pub struct Room {
     /// is being written meanwhile.
     pub chunk: usize,
     /// Bytes that are read and not taken yet, beyond the line that reaches it.
-    pub group: usize,
+    pub ahead: usize,
     /// Events that are remembered for telling copies.
     pub remembered: usize,
     /// Bytes of evidence whose history is rebuilt at one time, three of these for each thread. That takes some times as
@@ -29,7 +29,7 @@ impl Room {
     /// Shares out `memory` bytes.
     pub fn of(memory: u64) -> Self {
         let part = |n: u64| usize::try_from(memory.max(LEAST) / n).unwrap_or(usize::MAX);
-        Self { chunk: part(64).saturating_mul(11), group: part(32), remembered: part(8) / EVENT, share: part(128) }
+        Self { chunk: part(64).saturating_mul(11), ahead: part(32), remembered: part(8) / EVENT, share: part(128) }
     }
 }
 
@@ -47,7 +47,7 @@ mod tests {
     fn what_is_held_at_one_time_fits() {
         for memory in [LEAST, DEFAULT, 8_000_000_000] {
             let room = Room::of(memory);
-            let reading = room.chunk * 2 + room.group + room.remembered * EVENT;
+            let reading = room.chunk * 2 + room.ahead + room.remembered * EVENT;
             assert!(reading as u64 <= memory * 5 / 8, "{memory}: {reading}");
         }
         assert_eq!(Room::of(0), Room::of(LEAST));

@@ -123,7 +123,7 @@ impl Seen {
 }
 
 /// Texts as one key; a missing one is not an empty one.
-pub(in crate::import) fn key_of<const N: usize>(key: &mut Vec<u8>, texts: [Option<&str>; N]) {
+fn key_of<const N: usize>(key: &mut Vec<u8>, texts: [Option<&str>; N]) {
     key.clear();
     texts.into_iter().for_each(|text| add_to_key(key, text));
 }
