@@ -69,6 +69,15 @@ fn told(all: &All) -> bool {
 
 #[test]
 fn nothing_outside_the_damage_is_lost_and_what_is_lost_is_told() {
+    damaged_everywhere(Limits::default());
+}
+
+#[test]
+fn nothing_outside_the_damage_is_lost_in_lists_that_are_taken_apart() {
+    damaged_everywhere(Limits { long: 3000, ..Limits::default() });
+}
+
+fn damaged_everywhere(limits: Limits) {
     let mut numbers = Numbers(2026);
     let mut wrong = Vec::new();
     let mut variants = 0;
@@ -79,7 +88,7 @@ fn nothing_outside_the_damage_is_lost_and_what_is_lost_is_told() {
             for how in 0..5 {
                 for _ in 0..8 {
                     let (broken, range) = damage(&bytes, how, &mut numbers);
-                    let after = read_bytes(path, &broken, Limits::default());
+                    let after = read_bytes(path, &broken, limits);
                     variants += 1;
                     if let Some(why) = judge(&before, &after, &range) {
                         wrong.push(format!("{name} {path} damage {how} at {range:?}: {why}"));

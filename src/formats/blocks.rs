@@ -15,7 +15,7 @@ use super::{Reject, hex};
 pub const MAX_LINE: usize = 256 << 20;
 
 /// Bytes read at a time.
-const STEP: usize = 128 << 10;
+pub(super) const STEP: usize = 128 << 10;
 
 /// Whole lines that follow one another in a source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -104,6 +104,11 @@ impl<R: Read> BlockReader<R> {
             ended: false,
             failure: None,
         }
+    }
+
+    /// What it reads begins at this offset and line of the source.
+    pub fn beginning_at(self, offset: u64, line: u64) -> Self {
+        Self { offset, line, ..self }
     }
 
     /// Where reading stands: offset and line of the next byte.

@@ -66,8 +66,16 @@ impl SourceFacts {
             Fact::Page(page) => match page.format {
                 Format::Splunk => self.splunk = (self.splunk.0 + 1, self.splunk.1 || !page.more),
                 Format::Loki => self.logcli += page.rows,
-                _ => self.pages.push(page),
+                _ => self.page(page),
             },
+        }
+    }
+
+    /// Adds a page, or the next stretch of the last one.
+    fn page(&mut self, page: Page) {
+        match self.pages.last_mut().filter(|last| last.goes_on && last.format == page.format) {
+            Some(last) => *last = last.and(page),
+            None => self.pages.push(page),
         }
     }
 
@@ -85,7 +93,7 @@ impl SourceFacts {
         self.warnings.extend(other.warnings);
         self.refused.extend(other.refused);
         self.listed.extend(other.listed);
-        self.pages.extend(other.pages);
+        other.pages.into_iter().for_each(|page| self.page(page));
         self.splunk = (self.splunk.0 + other.splunk.0, self.splunk.1 || other.splunk.1);
         self.logcli += other.logcli;
     }
@@ -288,6 +296,21 @@ mod tests {
 
     fn left(sources: &[(&str, &SourceFacts)]) -> Vec<bool> {
         warnings_of(sources).iter().map(|w| w.contains(warnings::NEXT_TOKEN_LEFT)).collect()
+    }
+
+    #[test]
+    fn stretches_of_one_page_are_one_page() {
+        let mut all = SourceFacts::default();
+        for (goes_on, rows, seconds) in [(true, 3, 5), (true, 4, 2), (false, 5, 9), (false, 6, 1)] {
+            let mut f = SourceFacts::default();
+            let time = at(seconds);
+            let page =
+                Page { rows, first: time, last: time, total: Some(20), goes_on, ..Page::of(Format::Elasticsearch) };
+            f.fact(Fact::Page(page));
+            all.merge(f);
+        }
+        let told: Vec<_> = all.pages.iter().map(|p| (p.rows, p.first, p.last, p.goes_on)).collect();
+        assert_eq!(told, [(12, at(2), at(9), false), (6, at(1), at(1), false)]);
     }
 
     #[test]

@@ -47,6 +47,7 @@ pub(super) fn open_hits(opener: &mut Opener<'_>, doc: &Doc<'_>, around: Around<'
     opener.sink.fact(Fact::Page(Page {
         rows: hits.len() as u64,
         total: total.and_then(|t| u64::try_from(t).ok()),
+        goes_on: opener.goes_on,
         ..Page::of(Format::Elasticsearch)
     }));
     if doc.fields.get("timed_out").is_some_and(|v| v.get() == "true") {

@@ -1,7 +1,7 @@
 //! Reading evidence files, recognised by content, never by name.
 //!
 //! A file is peeled of its compression and archives ([`decode`], [`archive`]) and cut into batches
-//! ([`source`]): blocks of lines, records put together of several lines, whole documents, CSV. A batch is
+//! ([`source`]): blocks of lines, records put together of several lines, whole documents, stretches of long ones, CSV. A batch is
 //! opened on any thread by what it holds, and every record goes to a [`sink::Sink`]: an audit event
 //! ([`audit`] and one file for each export format), Kubernetes objects ([`objects`], [`yaml`]), or
 //! something that is skipped. What cannot be read becomes a reject with its place and reason; reading
@@ -39,6 +39,7 @@ mod legacy_text;
 pub mod limits;
 mod log_analytics;
 mod loki;
+mod long_list;
 pub(crate) mod members;
 mod native;
 pub mod objects;

@@ -30,6 +30,8 @@ pub(super) struct Opener<'s> {
     pub(super) sink: &'s mut dyn Sink,
     /// The document being opened was repaired.
     pub(super) damaged: bool,
+    /// The document being opened is a stretch of one, and more of it follows.
+    pub(super) goes_on: bool,
 }
 
 /// A JSON document with its keys.

@@ -102,12 +102,28 @@ pub struct Page {
     pub first: Option<Timestamp>,
     /// Latest envelope time.
     pub last: Option<Timestamp>,
+    /// This is a stretch of a page, and more of it follows.
+    #[serde(skip)]
+    pub goes_on: bool,
 }
 
 impl Page {
     /// An empty page.
     pub(super) const fn of(format: Format) -> Self {
-        Self { format, more: false, rows: 0, total: None, first: None, last: None }
+        Self { format, more: false, rows: 0, total: None, first: None, last: None, goes_on: false }
+    }
+
+    /// The page as far as it is known with the stretch behind it.
+    pub(super) fn and(self, next: Self) -> Self {
+        Self {
+            more: next.more,
+            rows: self.rows.saturating_add(next.rows),
+            total: self.total.or(next.total),
+            first: self.first.into_iter().chain(next.first).min(),
+            last: self.last.max(next.last),
+            goes_on: next.goes_on,
+            ..self
+        }
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! [`Source::next_batch`] runs on one thread: it decompresses, cuts, and puts split records together.
 //! [`open_batch`] may run on many: it depends on the batch alone. A source of plain lines costs nothing
-//! but the cutting; only documents and CSV are held in memory whole.
+//! but the cutting; only documents and CSV are held in memory whole, and of documents not those that are long
+//! lists of records.
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
@@ -15,7 +16,8 @@ use super::few::Few;
 use super::format::Format;
 use super::join::{Joiner, Record};
 use super::layout::{Context, LISTING_SUFFIX};
-use super::limits::{Budget, LimitExceeded};
+use super::limits::{Budget, LimitExceeded, Limits};
+use super::long_list::{Bounds, LongLists, Placed, Rest, Stretch, Taken};
 use super::open::Opener;
 use super::recognise::{Cut, cut};
 use super::sink::{Fact, Sink};
@@ -38,6 +40,8 @@ pub enum Batch {
     Documents(Vec<u8>),
     /// JSON documents that span lines, in a source of lines.
     Spanning(Block),
+    /// Records of a JSON document that is one long list.
+    Stretch(Stretch),
     /// A CSV file: the whole source.
     Csv(Vec<u8>),
     /// YAML documents: the whole source. Not opened here, see [`super::yaml`].
@@ -67,6 +71,7 @@ impl Batch {
         match self {
             Self::Lines(block) | Self::Spanning(block) => block.bytes.len(),
             Self::Records(records) => records.iter().map(|r| r.bytes.len()).sum(),
+            Self::Stretch(stretch) => stretch.text().len(),
             Self::Documents(b)
             | Self::Csv(b)
             | Self::Yaml(b)
@@ -88,6 +93,7 @@ impl Batch {
             Self::Records(records) => {
                 records.iter().filter(|r| range.contains(&r.offset)).flat_map(|r| r.bytes.iter().copied()).collect()
             }
+            Self::Stretch(stretch) => slice(stretch.source_bytes(), stretch.offset()),
             Self::Documents(b)
             | Self::Csv(b)
             | Self::Yaml(b)
@@ -103,21 +109,24 @@ impl Batch {
 pub struct Source<'r> {
     compression: Vec<Compression>,
     cut: Cut,
-    limit: u64,
-    floor: u64,
+    limits: Limits,
     state: State<'r>,
 }
 
+type Stream<'r> = Box<dyn Read + Send + 'r>;
+
 enum State<'r> {
+    /// Long lists are looked for.
+    Lists(Box<LongLists<Stream<'r>>>),
     Lines {
-        reader: Box<BlockReader<Box<dyn Read + Send + 'r>>>,
+        reader: Box<BlockReader<Stream<'r>>>,
         spanning: Spanning,
         joiner: Box<Joiner>,
         tail: Option<bool>,
         /// Batches that are ready.
         ready: VecDeque<Batch>,
     },
-    Whole(Box<dyn Read + Send + 'r>),
+    Whole(Whole<'r>),
     /// One more batch, and what comes behind it.
     Last(Batch, Box<State<'r>>),
     Failed {
@@ -125,6 +134,16 @@ enum State<'r> {
         reject: Option<Reject>,
     },
     Done,
+}
+
+/// What is read in one piece.
+struct Whole<'r> {
+    stream: Stream<'r>,
+    /// Offset and line it begins at.
+    offset: u64,
+    line: u64,
+    /// A record that was cut off has been told.
+    cut_record: bool,
 }
 
 /// What becomes of a part: lines may have to be put together.
@@ -149,22 +168,17 @@ impl<'r> Source<'r> {
         if cut == Cut::Unknown && path.ends_with(LISTING_SUFFIX) {
             cut = Cut::Listing;
         }
-        let stream: Box<dyn Read + Send + 'r> = Box::new(io::Cursor::new(head).chain(Failing(failure)).chain(reader));
+        let stream: Stream<'r> = Box::new(io::Cursor::new(head).chain(Failing(failure)).chain(reader));
+        let limits = *budget.limits();
         let state = match cut {
-            Cut::Lines => {
-                let line = budget.limits().line;
-                State::Lines {
-                    reader: Box::new(BlockReader::with_max_line(stream, BLOCK, line)),
-                    spanning: Spanning::new(budget.limits().buffered),
-                    joiner: Box::new(Joiner::new(line)),
-                    tail: None,
-                    ready: VecDeque::new(),
-                }
+            Cut::Lines | Cut::Documents => {
+                let Limits { long, line: record, buffered: damaged, .. } = limits;
+                let bounds = Bounds { long, record, damaged, lines: cut == Cut::Lines };
+                State::Lists(Box::new(LongLists::new(stream, bounds)))
             }
-            Cut::Unknown => State::Whole(Box::new(stream)),
-            _ => State::Whole(stream),
+            _ => State::Whole(Whole { stream, offset: 0, line: 1, cut_record: false }),
         };
-        Self { compression: layers, cut, limit: budget.limits().buffered, floor: budget.limits().floor, state }
+        Self { compression: layers, cut, limits, state }
     }
 
     /// How the source is read.
@@ -175,6 +189,7 @@ impl<'r> Source<'r> {
     /// The next batch; `None` at the end.
     pub fn next_batch(&mut self) -> Option<Batch> {
         match &mut self.state {
+            State::Lists(_) => self.next_list(),
             State::Lines { .. } => self.next_lines(),
             State::Whole(_) => self.read_whole(),
             State::Last(..) => {
@@ -189,6 +204,38 @@ impl<'r> Source<'r> {
                 Some(Batch::Failed { code, reject })
             }
             State::Done => None,
+        }
+    }
+
+    fn next_list(&mut self) -> Option<Batch> {
+        let State::Lists(lists) = &mut self.state else { return None };
+        match lists.next() {
+            Some(Taken::Stretch(stretch)) => return Some(Batch::Stretch(stretch)),
+            Some(Taken::TooLong(reject)) => {
+                self.state = State::Done;
+                return Some(Batch::TooLong(reject));
+            }
+            None => {}
+        }
+        let State::Lists(lists) = std::mem::replace(&mut self.state, State::Done) else { return None };
+        self.state = self.behind_lists(lists.into_rest());
+        self.next_batch()
+    }
+
+    /// How what holds no long list is read.
+    fn behind_lists(&self, rest: Rest<Stream<'r>>) -> State<'r> {
+        let Rest { read, offset, line, failure, cut_record, inner } = rest;
+        let stream: Stream<'r> = Box::new(io::Cursor::new(read).chain(Failing(failure)).chain(inner));
+        if self.cut != Cut::Lines {
+            return State::Whole(Whole { stream, offset, line, cut_record });
+        }
+        let longest = self.limits.line;
+        State::Lines {
+            reader: Box::new(BlockReader::with_max_line(stream, BLOCK, longest).beginning_at(offset, line)),
+            spanning: Spanning::new(self.limits.buffered),
+            joiner: Box::new(Joiner::new(longest)),
+            tail: cut_record.then_some(false),
+            ready: VecDeque::new(),
         }
     }
 
@@ -227,22 +274,24 @@ impl<'r> Source<'r> {
     }
 
     fn read_whole(&mut self) -> Option<Batch> {
-        let State::Whole(reader) = std::mem::replace(&mut self.state, State::Done) else { return None };
+        let State::Whole(whole) = std::mem::replace(&mut self.state, State::Done) else { return None };
+        let Whole { stream, offset, line, cut_record } = whole;
         match self.cut {
             Cut::ExportMarker => return Some(Batch::ExportMarker),
-            Cut::Unknown => return self.look_further(reader),
+            Cut::Unknown => return self.look_further(stream),
             _ => {}
         }
         let mut bytes = Vec::new();
-        let read = reader.take(self.limit.saturating_add(1)).read_to_end(&mut bytes);
-        if bytes.len() as u64 > self.limit {
-            let reason = format!("more than {} bytes in one piece: export it one object or event a line", self.limit);
-            let reject = Reject::new(0, 1, bytes.get(..HEAD).unwrap_or_default(), reason);
+        let limit = self.limits.buffered;
+        let read = stream.take(limit.saturating_add(1)).read_to_end(&mut bytes);
+        if bytes.len() as u64 > limit {
+            let reason = format!("more than {limit} bytes in one piece: export it one object or event a line");
+            let reject = Reject::new(offset, line, bytes.get(..HEAD).unwrap_or_default(), reason);
             return Some(Batch::TooLong(reject));
         }
         if let Err(e) = read {
-            let cut_record = self.cut != Cut::Documents || documents_end_broken(&bytes);
-            self.state = self.failed(&e, bytes.len() as u64, 1, cut_record);
+            let cut_record = cut_record || self.cut != Cut::Documents || documents_end_broken(&bytes);
+            self.state = self.failed(&e, offset + bytes.len() as u64, line, cut_record);
         }
         Some(match self.cut {
             Cut::Csv => Batch::Csv(bytes),
@@ -250,16 +299,17 @@ impl<'r> Source<'r> {
             Cut::ApiResources => Batch::ApiResources(bytes),
             Cut::Listing => Batch::Listing(bytes),
             Cut::Messages => Batch::Messages(bytes),
+            _ if offset > 0 => Batch::Spanning(Block { bytes: bytes.into(), offset, first_line: line }),
             _ => Batch::Documents(bytes),
         })
     }
 
     /// Unknown content is not read, but where it was packed it is looked at far enough to tell a bomb.
-    fn look_further(&mut self, reader: Box<dyn Read + Send + 'r>) -> Option<Batch> {
+    fn look_further(&mut self, stream: Stream<'r>) -> Option<Batch> {
         if self.compression.is_empty() {
             return None;
         }
-        let error = io::copy(&mut reader.take(self.floor.saturating_add(1)), &mut io::sink()).err()?;
+        let error = io::copy(&mut stream.take(self.limits.floor.saturating_add(1)), &mut io::sink()).err()?;
         self.state = self.failed(&error, 0, 1, false);
         self.next_batch()
     }
@@ -303,7 +353,7 @@ fn documents_end_broken(bytes: &[u8]) -> bool {
 /// cannot be read, one reject stands for those behind the first two thousand, and says how many they are.
 pub fn open_batch(batch: &Batch, ctx: &Context, sink: &mut dyn Sink) {
     let mut few = Few::new(sink);
-    open(batch, &mut Opener { ctx, sink: &mut few, damaged: false });
+    open(batch, &mut Opener { ctx, sink: &mut few, damaged: false, goes_on: false });
     few.finish(|range| batch.stretch(range));
 }
 
@@ -316,6 +366,11 @@ fn open(batch: &Batch, opener: &mut Opener<'_>) {
         }
         Batch::Spanning(block) => {
             opener.documents(&block.bytes, block.offset, block.first_line, block.bytes.ends_with(b"\n"));
+        }
+        Batch::Stretch(stretch) => {
+            let sink = &mut Placed { sink: &mut *opener.sink, stretch };
+            let mut inside = Opener { ctx: opener.ctx, sink, damaged: false, goes_on: stretch.goes_on() };
+            inside.documents(stretch.text(), 0, 1, stretch.ended());
         }
         Batch::Csv(bytes) => opener.csv(bytes),
         Batch::Messages(bytes) => super::refusals::open_file(opener, bytes),

@@ -6,9 +6,12 @@
 //! ends it at once and takes no other record with it.
 
 use super::blocks::{Block, Line};
+use super::skip;
 
 /// The deepest nesting that is followed.
 const DEEPEST: usize = 10_000;
+/// A text or number that is longer, and still not whole, is taken for damage where a value is looked for.
+const SCALAR: usize = 64 << 10;
 
 /// A part of a source that is read by lines.
 #[derive(Debug, PartialEq, Eq)]
@@ -173,6 +176,38 @@ fn cut(mut block: Block, at: usize) -> (Block, Block) {
     (block, rest)
 }
 
+/// Where the value that bytes start with ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ValueEnd {
+    /// Behind so many bytes.
+    At(usize),
+    /// Not in these bytes.
+    Beyond,
+    /// It is no JSON.
+    Never,
+}
+
+/// Finds the end of the value that `bytes` start with.
+pub(super) fn value_end(bytes: &[u8]) -> ValueEnd {
+    match skip::skip(bytes) {
+        // More digits may follow.
+        Some([]) if !matches!(bytes.first(), Some(b'{' | b'[' | b'"')) => return ValueEnd::Beyond,
+        Some(rest) => return ValueEnd::At(bytes.len() - rest.len()),
+        None => {}
+    }
+    match bytes.first() {
+        Some(b'{' | b'[') => match Scan::default().run(bytes, true) {
+            Seen::Done(end) => ValueEnd::At(end),
+            Seen::More => ValueEnd::Beyond,
+            Seen::Broken(_) => ValueEnd::Never,
+        },
+        Some(b'"') if memchr::memchr(b'\n', bytes).is_some() => ValueEnd::Never,
+        Some(b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n') if bytes.len() < SCALAR => ValueEnd::Beyond,
+        Some(_) => ValueEnd::Never,
+        None => ValueEnd::Beyond,
+    }
+}
+
 /// What a scan has seen.
 #[derive(Debug, PartialEq, Eq)]
 enum Seen {
@@ -223,6 +258,11 @@ impl Scan {
     }
 
     fn feed(&mut self, bytes: &[u8]) -> Seen {
+        self.run(bytes, false)
+    }
+
+    /// Goes through bytes; with `one`, to the end of the first document, whatever follows it.
+    fn run(&mut self, bytes: &[u8], one: bool) -> Seen {
         let mut at = 0;
         while let Some(byte) = bytes.get(at) {
             match self.expect {
@@ -269,6 +309,9 @@ impl Scan {
                 return Seen::Broken(at);
             }
             at += 1;
+            if one && !blank && self.expect == Expect::Document {
+                return Seen::Done(at);
+            }
         }
         Seen::More
     }
@@ -363,6 +406,27 @@ mod tests {
             ("{\"a\":{\"b\":1}\n}\n", vec!["{\"a\":{\"b\":1}\n}\n"]),
         ] {
             assert_eq!(documents(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_value_ends_where_it_ends_whatever_follows() {
+        for (text, expected) in [
+            ("{\"a\": [1,\n {}]}, x", ValueEnd::At(16)),
+            ("{\"a\":1}{", ValueEnd::At(7)),
+            ("[\"]\"]]", ValueEnd::At(5)),
+            ("\"a\"", ValueEnd::At(3)),
+            ("null,", ValueEnd::At(4)),
+            ("12", ValueEnd::Beyond),
+            ("{\"a\":\n", ValueEnd::Beyond),
+            ("{\"a", ValueEnd::Beyond),
+            ("\"a", ValueEnd::Beyond),
+            ("", ValueEnd::Beyond),
+            ("{\"a\":x}", ValueEnd::Never),
+            ("{\"a\n\":1}", ValueEnd::Never),
+            ("]", ValueEnd::Never),
+        ] {
+            assert_eq!(value_end(text.as_bytes()), expected, "{text:?}");
         }
     }
 

@@ -212,7 +212,7 @@ const MAX_TORN: usize = 16;
 
 /// A broken record with the lines behind it that start nothing of their own, and whether a line end
 /// follows. `bytes` start with the record, whose first line has `length` bytes.
-fn torn(bytes: &[u8], length: usize) -> (&[u8], bool) {
+pub(super) fn torn(bytes: &[u8], length: usize) -> (&[u8], bool) {
     let mut end = length;
     for _ in 0..MAX_TORN {
         let Some(rest) = bytes.get(end..).filter(|r| !r.is_empty()) else { break };

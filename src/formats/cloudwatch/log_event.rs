@@ -59,6 +59,26 @@ pub(super) fn all<'e>(
 /// Parts one event may have been split into.
 const PARTS: usize = 16;
 
+/// Log events behind a split message among which its other parts are looked for.
+pub(in crate::formats) const NEAR: usize = 256;
+/// Messages that the service splits are longer.
+const SPLIT: usize = 100_000;
+
+/// Whether the message of one of the last of these log events may go on in the log events behind them.
+pub(in crate::formats) fn end_open(events: &[&str]) -> bool {
+    let last = events.get(events.len().saturating_sub(NEAR)..).unwrap_or_default();
+    // A text that ends with a brace is whole, but for long ones cut there by chance.
+    let whole = |e: &&str| e.len() < SPLIT && memchr::memmem::find(e.as_bytes(), b"}\"").is_some();
+    if last.iter().all(whole) {
+        return false;
+    }
+    let joined = Joined::of(last);
+    let open = |(n, e): (usize, &&str)| {
+        !whole(e) && !joined.0.contains_key(&n) && parts_of(e).is_some_and(|(_, message)| begins(&message))
+    };
+    last.iter().enumerate().any(open)
+}
+
 /// What a log event of a split message is.
 enum Part {
     /// The first, with the whole message.

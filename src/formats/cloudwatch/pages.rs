@@ -34,6 +34,7 @@ pub(in crate::formats) fn open(opener: &mut Opener<'_>, doc: &Doc<'_>, around: A
             rows: events.len() as u64,
             first: span.map(|s| s.0),
             last: span.map(|s| s.1),
+            goes_on: opener.goes_on,
             ..Page::of(format)
         }));
     }

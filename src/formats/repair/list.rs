@@ -92,7 +92,7 @@ impl Walk<'_> {
     }
 
     /// Where the next element of the list starts, or (`true`) where the list ends.
-    fn sibling(&mut self, start: usize, from: usize, before: Option<usize>) -> Option<(usize, bool)> {
+    pub(super) fn sibling(&mut self, start: usize, from: usize, before: Option<usize>) -> Option<(usize, bool)> {
         let open = *self.bytes.get(before.unwrap_or(start)).filter(|b| matches!(b, b'{' | b'['))?;
         match indentation(self.bytes, start) {
             Some(indent) => self.indented_sibling(indent, from, open),

@@ -48,6 +48,14 @@ pub(super) fn repair(bytes: &[u8]) -> Option<Repaired> {
     (walk.kept > 0 && !walk.cuts.is_empty() && readable()).then_some(Repaired { text, consumed, cuts: walk.cuts })
 }
 
+/// Where a list of records goes on behind damage: `bytes` hold records of it, and what is damaged starts at `start`.
+/// `before` is where a whole record starts.
+pub(super) fn next_element(bytes: &[u8], start: usize, before: Option<usize>) -> Option<usize> {
+    let budget = bytes.len().saturating_mul(8).saturating_add(1 << 20);
+    let mut walk = Walk { bytes, text: Utf8::new(bytes), out: Vec::new(), cuts: Vec::new(), kept: 0, budget };
+    walk.sibling(start, start, before).filter(|(_, ended)| !ended).map(|(at, _)| at)
+}
+
 /// What an object is, which tells under which keys records lie.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {

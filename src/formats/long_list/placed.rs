@@ -1,0 +1,144 @@
+//! A stretch of a long list, made a document of its own: what stands before the list, some of its records, and what
+//! closes it. What is read in it is told at the places where it lies in the source.
+
+use arrow::buffer::Buffer;
+
+use super::super::Reject;
+use super::super::authenticator::AuthenticatorRecord;
+use super::super::sink::{EventRecord, Fact, JsonDocument, Sink, Skipped, Span};
+
+/// Some records of a long list.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// The document made of them.
+    pub(super) text: Buffer,
+    /// Bytes of it that stand before the list.
+    pub(super) head: usize,
+    /// Bytes of it that close the list and are not in the source.
+    pub(super) closing: usize,
+    /// Offset and line of the document whose list it is.
+    pub(super) document: (u64, u64),
+    /// Offset and line of the records.
+    pub(super) records: (u64, u64),
+    /// More of the list follows.
+    pub(super) goes_on: bool,
+}
+
+impl Stretch {
+    /// The document.
+    pub(in crate::formats) fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// Whether more of its list follows.
+    pub(in crate::formats) fn goes_on(&self) -> bool {
+        self.goes_on
+    }
+
+    /// Whether a line end follows its last record.
+    pub(in crate::formats) fn ended(&self) -> bool {
+        self.closing > 0 || self.text.ends_with(b"\n")
+    }
+
+    /// Bytes of the source that lie in it.
+    pub(in crate::formats) fn source_bytes(&self) -> &[u8] {
+        self.text.get(self.head..self.end()).unwrap_or_default()
+    }
+
+    /// Offset of these bytes.
+    pub(in crate::formats) fn offset(&self) -> u64 {
+        self.records.0
+    }
+
+    fn end(&self) -> usize {
+        self.text.len() - self.closing
+    }
+
+    /// The place in the source of what lies at `span` in the document.
+    fn place(&self, span: Span) -> Span {
+        let (head, end) = (self.head as u64, self.end() as u64);
+        let to = span.offset.saturating_add(span.length).min(end);
+        if span.offset >= head {
+            let before = self.text.get(..self.head).map_or(0, |h| memchr::memchr_iter(b'\n', h).count() as u64);
+            return Span {
+                offset: self.records.0 + (span.offset.min(end) - head),
+                line: self.records.1 + span.line.saturating_sub(1 + before),
+                length: to.saturating_sub(span.offset),
+            };
+        }
+        if to > head {
+            // The whole stretch, say: its head was told before.
+            return Span { offset: self.records.0, line: self.records.1, length: to - head };
+        }
+        Span { offset: self.document.0 + span.offset, line: self.document.1 + span.line - 1, length: span.length }
+    }
+}
+
+/// Hands on what is read in a stretch.
+pub(in crate::formats) struct Placed<'s> {
+    pub(in crate::formats) sink: &'s mut dyn Sink,
+    pub(in crate::formats) stretch: &'s Stretch,
+}
+
+impl Sink for Placed<'_> {
+    fn event(&mut self, record: EventRecord<'_>) {
+        let span = self.stretch.place(record.span);
+        self.sink.event(EventRecord { span, ..record });
+    }
+
+    fn json(&mut self, document: JsonDocument<'_>) {
+        let span = self.stretch.place(document.span);
+        self.sink.json(JsonDocument { span, ..document });
+    }
+
+    fn authenticator(&mut self, record: &AuthenticatorRecord<'_>, span: Span, log_stream: Option<&str>) {
+        self.sink.authenticator(record, self.stretch.place(span), log_stream);
+    }
+
+    fn skip(&mut self, what: Skipped, span: Span) {
+        self.sink.skip(what, self.stretch.place(span));
+    }
+
+    fn reject(&mut self, reject: Reject) {
+        let Reject { offset, line, length, .. } = reject;
+        let span = self.stretch.place(Span { offset, line, length });
+        if span.length == length {
+            return self.sink.reject(Reject { offset: span.offset, line: span.line, ..reject });
+        }
+        // It holds bytes that are not of this place.
+        let from = usize::try_from(span.offset.saturating_sub(self.stretch.offset())).unwrap_or(usize::MAX);
+        let bytes = self.stretch.source_bytes().get(from..).unwrap_or_default();
+        let bytes = bytes.get(..usize::try_from(span.length).unwrap_or(usize::MAX)).unwrap_or(bytes);
+        self.sink.reject(Reject::new(span.offset, span.line, bytes.trim_ascii_end(), reject.reason));
+    }
+
+    fn warn(&mut self, code: &'static str) {
+        self.sink.warn(code);
+    }
+
+    fn fact(&mut self, fact: Fact<'_>) {
+        self.sink.fact(fact);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_in_the_made_document_are_places_in_the_source() {
+        // A head of two lines at 100; the records begin at 5000, line 70.
+        let text = Buffer::from(b"{\n\"events\":[\n{\"a\":1},\n{\"b\":2}\n]}".as_slice());
+        let stretch = Stretch { text, head: 12, closing: 3, document: (100, 5), records: (5000, 70), goes_on: true };
+        let place = |offset, line, length| {
+            let s = stretch.place(Span { offset, line, length });
+            (s.offset, s.line, s.length)
+        };
+        assert_eq!(stretch.source_bytes(), b"\n{\"a\":1},\n{\"b\":2}");
+        assert_eq!(place(13, 3, 7), (5001, 71, 7));
+        assert_eq!(place(22, 4, 7), (5010, 72, 7));
+        assert_eq!(place(2, 2, 8), (102, 6, 8));
+        assert_eq!(place(0, 1, 32), (5000, 70, 17));
+        assert_eq!(place(22, 4, 10), (5010, 72, 7));
+    }
+}
