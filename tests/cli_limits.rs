@@ -151,6 +151,21 @@ fn what_lies_before_a_bound_is_read_and_flags_move_the_bounds() {
 }
 
 #[test]
+fn a_list_of_records_on_one_line_may_be_longer_than_lines_may() {
+    let lab = Lab::in_memory();
+    let records: Vec<String> =
+        (0..40_000).map(|n| String::from_utf8(line(&format!("id-{n}"))).unwrap().trim_end().to_owned()).collect();
+    let path = lab.write("list.json", format!("[{}]\n", records.join(",")));
+    let case = lab.case("list");
+    import(&case, &path, &["--max-line", "4MiB"]).expect(0);
+    let places = case.sql("SELECT count(*) AS n, max(line) AS line, max(offset) AS offset FROM events");
+    let last = 1 + records[..records.len() - 1].iter().map(|r| r.len() + 1).sum::<usize>();
+    assert!(last > 8_000_000, "{last}");
+    assert_eq!(places, [json!({"n": 40_000, "line": 1, "offset": last})]);
+    assert_eq!(case.count("SELECT count(*) FROM rejects"), 0);
+}
+
+#[test]
 fn memory_that_a_header_asks_for_is_not_given() {
     let lab = Lab::in_memory();
     let window = [&[0x28, 0xb5, 0x2f, 0xfd, 0, (31 - 10) << 3][..], &[1, 0, 0]].concat();

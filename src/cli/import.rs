@@ -36,7 +36,7 @@ pub struct Args {
     #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = size::parse)]
     max_line: u64,
     /// The memory to take, whatever the size of the logs; at least 64MB. What does not fit goes to files beside the case.
-    /// Lines longer than an eighth of it, snapshots, and files that are one JSON document come on top
+    /// Snapshots, CSV, and other files that are one document and no list of events come on top
     #[arg(long, value_name = "SIZE", default_value = "512MB", value_parser = memory)]
     memory: u64,
     #[command(flatten)]

@@ -79,10 +79,27 @@ impl<'c> Chunks<'c> {
         if self.filed.len() == before {
             return Ok(());
         }
+        // A long line is written alone, with nothing else at hand: it takes some times its length.
+        let long = held >= self.size / 2;
+        if long {
+            let earlier: Vec<_> = self.filed.drain(before..).collect();
+            self.flush()?;
+            self.rest()?;
+            self.filed = earlier.into_iter().map(|(time, (_, row))| (time, (0, row))).collect();
+        }
         let rows = batch.num_rows().saturating_mul(ROW_BYTES);
         self.bytes = self.bytes.saturating_add(held).saturating_add(rows).saturating_add(BATCH_BYTES);
         self.batches.push(batch);
-        if self.filed.len() >= CHUNK_ROWS || self.bytes >= self.size { self.flush() } else { Ok(()) }
+        if long || self.filed.len() >= CHUNK_ROWS || self.bytes >= self.size {
+            self.flush()?;
+        }
+        if long { self.rest() } else { Ok(()) }
+    }
+
+    /// Waits until nothing is being written.
+    fn rest(&mut self) -> Result<(), ImportError> {
+        self.notes = Some(self.wait()?);
+        Ok(())
     }
 
     /// Writes what is left; gives all parts, as paths inside the case, and what was noted of their rows.
