@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use super::threads_args::ThreadsArgs;
 use super::{Settings, YES, size};
+use crate::bundle::Bundle;
 use crate::bundle::custody::{Imported, record_import};
 use crate::formats::limits::Limits;
-use crate::import::discover::discover;
 use crate::import::{ImportOptions, Room, Summary, import, room};
 use crate::model::finding::Finding;
 use crate::model::time::Timestamp;
@@ -88,12 +88,10 @@ fn memory(text: &str) -> Result<u64, String> {
 fn record(options: &ImportOptions, s: &Summary) -> anyhow::Result<Vec<Finding>> {
     let actor = super::collect::actor();
     let result = format!("{} sources, {} rows, {} rejects", s.sources, s.rows, s.rejects);
-    let found = discover(&options.paths, options.observed_at)?;
+    let bundles = s.bundles.iter().map(|path| Bundle::open(path)).collect::<Result<Vec<_>, _>>()?;
     let record = |imported| record_import(&options.case_dir, imported, options.now, &actor, &result);
-    let mut findings: Vec<Finding> =
-        found.bundles.iter().flat_map(|(_, bundle)| record(Imported::Bundle(bundle))).collect();
-    let is_bundle = |path: &&PathBuf| found.bundles.iter().any(|(bundle, _)| bundle == *path);
-    let plain: Vec<&Path> = options.paths.iter().filter(|p| !is_bundle(p)).map(PathBuf::as_path).collect();
+    let mut findings: Vec<Finding> = bundles.iter().flat_map(|bundle| record(Imported::Bundle(bundle))).collect();
+    let plain: Vec<&Path> = options.paths.iter().filter(|p| !s.bundles.contains(p)).map(PathBuf::as_path).collect();
     if !plain.is_empty() {
         findings.extend(record(Imported::Plain(&plain)));
     }

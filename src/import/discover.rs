@@ -7,6 +7,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use serde::Deserialize;
 
 use super::ImportError;
@@ -220,8 +221,9 @@ fn date_snapshots(found: &mut Found, observed_at: Option<Timestamp>) -> Result<(
             beside.insert((input.bundle.clone(), input.folder.clone()), snapshot);
         }
     }
-    for input in &mut found.inputs {
-        let inside = inside::snapshots(input);
+    // Every file is looked into, which waits for the disk.
+    let inside: Vec<_> = found.inputs.par_iter().map(inside::snapshots).collect();
+    for (input, inside) in found.inputs.iter_mut().zip(inside) {
         found.clusters.extend(inside.values().filter_map(|s| s.cluster.clone()));
         if matches!(input.observed, Some((_, ObservedBasis::Collector))) {
             continue;

@@ -24,7 +24,7 @@ use super::read_ahead::{self, Ahead};
 use super::read_source::{Consumer, FileFacts, read_source, sha256_of, sha256_of_bytes};
 use super::resolve_copies::{self, Resolved};
 use super::room::Room;
-use super::same_bytes::{self, HELD, Place};
+use super::same_bytes::{self, BySize, HELD, Place};
 use super::settle::COLLISION;
 use super::source_rows::SourceRow;
 use super::staged::{SnapshotRows, Staged};
@@ -107,8 +107,9 @@ pub fn import(options: &ImportOptions, progress: &dyn Progress) -> Result<Summar
     run.unite_file_times();
     run.complete_warnings();
     let staged = Staged { case: existing.as_ref(), staging: &mut staging, cluster: &cluster, parts };
-    let (summary, manifest) = finish(run, staged, notes, findings, options)?;
+    let (mut summary, manifest) = finish(run, staged, notes, findings, options)?;
     staging.commit(&manifest)?;
+    summary.bundles = found.bundles.into_iter().map(|(path, _)| path).collect();
     Ok(summary)
 }
 
@@ -245,6 +246,7 @@ struct Run {
     keying: Arc<Keying>,
     seen: Seen,
     sources: Vec<SourceRow>,
+    sizes: BySize,
     /// How many of `sources` the case had before.
     earlier: usize,
     /// How many sources the case has of other clusters: ids are counted through.
@@ -310,6 +312,7 @@ impl Run {
             keying,
             seen,
             earlier: sources.len(),
+            sizes: BySize::of(&sources),
             sources,
             others,
             already: 0,
@@ -341,12 +344,12 @@ impl Run {
             return self.read(one, None, options, chunks, progress);
         }
         let keying = Arc::clone(&self.keying);
-        let earlier = self.sources.clone();
+        let (earlier, sizes) = (self.sources.clone(), self.sizes.clone());
         // What was there before is not parsed; its turn tells it.
         let known = |input: &Input| {
             let place = Place { path: &input.path, size: input.size, observed: input.observed };
             let digest = || sha256_of(input).map(|(sha256, _)| sha256);
-            same_bytes::twin(&earlier, place, digest).is_ok_and(|twin| twin.is_some())
+            same_bytes::twin(&earlier, &sizes, place, digest).is_ok_and(|twin| twin.is_some())
         };
         let mut rest = inputs.iter();
         in_order(
@@ -428,7 +431,7 @@ impl Run {
             Some(ahead) => Ok(ahead.sha256().to_owned()),
             None => sha256_of(input).map(|(sha256, _)| sha256),
         };
-        let found = match same_bytes::twin(&self.sources, place, digest) {
+        let found = match same_bytes::twin(&self.sources, &self.sizes, place, digest) {
             Ok(found) => found.cloned(),
             // Damage of a bundle is told when the file is read.
             Err(_) if input.bundle.is_some() => None,
@@ -440,7 +443,8 @@ impl Run {
     /// The same for a member of an archive, which counts as a file of its own.
     fn known_member(&mut self, input: &Input, path: &str, bytes: &[u8]) -> bool {
         let place = Place { path, size: bytes.len() as u64, observed: input.observed_at(path) };
-        let found = same_bytes::twin(&self.sources, place, || Ok(sha256_of_bytes(bytes))).ok().flatten().cloned();
+        let found =
+            same_bytes::twin(&self.sources, &self.sizes, place, || Ok(sha256_of_bytes(bytes))).ok().flatten().cloned();
         let known = found.is_some_and(|twin| self.was_known(input, path, &twin));
         self.already += u64::from(known);
         known
@@ -454,7 +458,9 @@ impl Run {
         };
         let place = Place { path: &source.path, size: source.size, observed: input.observed_at(&source.path) };
         let before = self.sources.get(..number).unwrap_or_default();
-        let Some(twin) = same_bytes::twin(before, place, || Ok(source.sha256.clone())).ok().flatten().cloned() else {
+        let Some(twin) =
+            same_bytes::twin(before, &self.sizes, place, || Ok(source.sha256.clone())).ok().flatten().cloned()
+        else {
             return Ok(());
         };
         let own = |(n, _): &(usize, Parsed)| *n == number;
@@ -567,6 +573,7 @@ impl Run {
         let snapshot_info = name == SNAPSHOT_FILE && observed.is_some_and(|o| o.1 == ObservedBasis::SnapshotFile);
         source.sha256.clone_from(&facts.sha256);
         source.size = facts.size;
+        self.sizes.add(facts.size, number);
         source.compression.clone_from(&facts.compression);
         source.warnings.extend(facts.warnings.iter().cloned());
         let format = match (said, objects, discovery, facts.cut) {

@@ -1,6 +1,7 @@
 //! Telling whether the bytes of a file, or of an archive member, are in the case already. They are then
 //! not read again: events would only be dropped one by one, but what snapshots show would count twice.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read};
 
 use super::discover::ObservedBasis;
@@ -22,29 +23,46 @@ pub struct Place<'p> {
     pub observed: Option<(ObservedAt, ObservedBasis)>,
 }
 
+/// The places of sources in their list, by size.
+#[derive(Clone, Debug, Default)]
+pub struct BySize(BTreeSet<(u64, usize)>);
+
+impl BySize {
+    /// Of these sources.
+    pub fn of(sources: &[SourceRow]) -> Self {
+        Self(sources.iter().enumerate().map(|(place, s)| (s.size, place)).collect())
+    }
+
+    /// Adds the source at `place`, once its size is known.
+    pub fn add(&mut self, size: u64, place: usize) {
+        self.0.insert((size, place));
+    }
+
+    /// Those of this size, first ones first.
+    fn with<'s>(&self, sources: &'s [SourceRow], size: u64) -> impl Iterator<Item = &'s SourceRow> {
+        self.0.range((size, 0)..=(size, usize::MAX)).filter_map(move |(_, place)| sources.get(*place))
+    }
+}
+
 /// The source that has these very bytes. `digest` is asked only where the size makes it possible.
 ///
 /// # Errors
 /// Those of `digest`.
 pub fn twin<'s>(
     sources: &'s [SourceRow],
+    sizes: &BySize,
     place: Place<'_>,
     digest: impl FnOnce() -> io::Result<String>,
 ) -> io::Result<Option<&'s SourceRow>> {
-    if !possible(sources, place.size) {
+    if !sizes.with(sources, place.size).any(|s| !s.sha256.is_empty()) {
         return Ok(None);
     }
     let sha256 = digest()?;
     // The same bytes seen at another time are another observation, when that time is really known.
     let weak = matches!(place.observed, None | Some((_, ObservedBasis::Modified)));
-    Ok(sources
-        .iter()
+    Ok(sizes
+        .with(sources, place.size)
         .find(|s| s.sha256 == sha256 && (s.observed.is_none() || weak || s.observed == place.observed.map(|o| o.0))))
-}
-
-/// Whether a source may have the same bytes as something of this size.
-fn possible(sources: &[SourceRow], size: u64) -> bool {
-    sources.iter().any(|s| s.size == size && !s.sha256.is_empty())
 }
 
 /// Code of findings about places that were not read again.

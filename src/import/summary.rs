@@ -1,5 +1,7 @@
 //! What an import did, in numbers that add up.
 
+use std::path::PathBuf;
+
 use crate::model::time::Timestamp;
 
 /// The outcome of an import.
@@ -31,6 +33,8 @@ pub struct Summary {
     pub findings: Vec<(String, u64)>,
     /// Whether the case was changed.
     pub changed: bool,
+    /// Where the bundles lie that were imported.
+    pub bundles: Vec<PathBuf>,
 }
 
 impl Summary {
