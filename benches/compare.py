@@ -174,11 +174,18 @@ def questions(args):
              " authorization_decision, authorization_reason, source_ips, user_agent, request_uri, level, stage, user_credential_id,"
              " request_received_timestamp, component, \"offset\"")
     # Asked in a process of its own: a child's peak memory is never told lower than what its parent had.
-    first = (f"SELECT user_username, strftime(min(stage_timestamp) AT TIME ZONE 'UTC', '%Y-%m-%d'), (SELECT count(*) FROM {events})"
+    # A user and a kind of whom the log tells least, and the name of something that was created: all of them are found.
+    first = (f"SELECT user_username, strftime(min(stage_timestamp) AT TIME ZONE 'UTC', '%Y-%m-%d'), (SELECT count(*) FROM {events}),"
+             f" (SELECT [object_ref_resource, coalesce(object_ref_api_group, '')] FROM {events} WHERE object_ref_resource IS NOT NULL"
+             " GROUP BY object_ref_resource, coalesce(object_ref_api_group, '') ORDER BY count(*), 1 LIMIT 1),"
+             f" (SELECT min(object_ref_name) FROM {events} WHERE verb = 'create' AND length(object_ref_name) > 11"
+             " AND contains(request_object, object_ref_name))"
              f" FROM {events} WHERE verb IN ('create', 'patch') GROUP BY 1 ORDER BY count(*), 1 LIMIT 1")
     code = f"import duckdb, json; print(json.dumps(duckdb.connect().execute({first!r}).fetchone()))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    (user, day, count), text = json.loads(found), "hostNetwork"
+    # A bar of progress may stand before it.
+    user, day, count, (resource, group), text = json.loads(found.splitlines()[-1])
+    text = text or "hostNetwork"
     searches = {
         "by user": [Side("jq, the log", ["sh", "-c", f"cat {log}/* | jq -c 'select(.user.username == \"{user}\") | [.stageTimestamp, .verb]'"])],
         "text in bodies": [Side("grep -c, the log", ["sh", "-c", f"cat {log}/* | grep -c {text}"])],
@@ -187,7 +194,8 @@ def questions(args):
         searches["text in bodies"].append(Side("ripgrep -c, the log", ["rg", "-c", text, log]))
     asked = [
         ("by user", ["who-did", "--user", user], f"user_username = '{user}'"),
-        ("by resource", ["who-did", "--resource", "clusterrolebindings"], "object_ref_resource = 'clusterrolebindings'"),
+        ("by resource", ["who-did", "--resource", f"{resource}.{group}" if group else resource],
+         f"object_ref_resource = '{resource}' AND coalesce(object_ref_api_group, '') = '{group}'"),
         ("one hour", ["who-did", "--from", f"{day} 10:00:00", "--to", f"{day} 11:00:00"],
          f"stage_timestamp >= '{day} 10:00:00+00' AND stage_timestamp < '{day} 11:00:00+00'"),
         ("text in bodies", ["who-did", "--text", text],

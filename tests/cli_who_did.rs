@@ -341,3 +341,24 @@ fn a_case_without_events_has_none() {
     }
     case.run(["who-did"]).expect(1);
 }
+
+#[test]
+fn a_resource_that_no_discovery_data_names_is_found_under_its_group() {
+    let lab = Lab::in_memory();
+    let mut of_app =
+        event("a", "jane", "create", "ResponseComplete", "2026-06-01T10:00:00.000001Z", "2026-06-01T10:00:00.000002Z");
+    of_app["objectRef"] =
+        json!({"resource": "applications", "apiGroup": "argoproj.io", "apiVersion": "v1", "name": "x"});
+    let other =
+        event("b", "jane", "create", "ResponseComplete", "2026-06-01T10:00:01.000001Z", "2026-06-01T10:00:01.000002Z");
+    let case = import(&lab, "case", &[vec![of_app, other]]);
+    let asked = |resource: &str| case.run(["who-did", "--resource", resource, "-o", "json"]).json();
+    let found = asked("applications");
+    assert_eq!((found["rows"].as_array().unwrap().len(), &found["rows"][0]["api_group"]), (1, &json!("argoproj.io")));
+    assert!(found["notes"][0].as_str().unwrap().contains("in any API group"), "{found}");
+    assert_eq!(found["question"]["api_group"], json!(null));
+    assert_eq!(asked("applications.argoproj.io")["rows"].as_array().unwrap().len(), 1);
+    assert!(asked("applications.example.com")["rows"].as_array().unwrap().is_empty());
+    let counts = counted(&case, "hour", &["--resource", "applications"]);
+    assert_eq!(counts.into_values().collect::<Vec<_>>(), [[1, 1, 0, 0, 1]]);
+}

@@ -16,6 +16,7 @@ pub mod findings;
 pub mod history;
 pub mod import;
 pub mod matrix;
+mod open_files;
 pub mod progress;
 pub mod query;
 pub mod rights;
@@ -128,6 +129,7 @@ impl Cli {
     }
 
     fn answer(self) -> anyhow::Result<u8> {
+        open_files::raise_limit();
         let settings = self.global.resolve();
         match self.command {
             Command::Collect(args) => args.run(&settings),

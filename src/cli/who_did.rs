@@ -90,9 +90,11 @@ impl Args {
             Some(typed) => {
                 let catalogue = load::catalogue(&case, &cluster)?;
                 let (resolved, sub) = catalogue.resolve_subresource(typed)?;
-                notes.extend(resolved.note.clone());
                 subresource = subresource.or(sub);
-                Some((resolved.group, resolved.resource))
+                // What is done to a kind that no discovery data names is in the log all the same, under its group.
+                let unknown = resolved.kind.is_none() && resolved.group.is_empty() && resolved.resource != "*";
+                notes.extend(if unknown { Some(of_any_group(&resolved.resource)) } else { resolved.note });
+                Some(((!unknown).then_some(resolved.group), resolved.resource))
             }
         };
         let within = self.stretch.named()?;
@@ -123,4 +125,8 @@ impl Args {
         answer.notes = notes;
         settings.show(&answer)
     }
+}
+
+fn of_any_group(resource: &str) -> String {
+    format!("`{resource}` is not among the resources known; records of `{resource}` in any API group count")
 }

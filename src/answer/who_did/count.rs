@@ -6,6 +6,7 @@
 //! be one request is put right. Traded for it: a log in which every request has several records is read twice.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::{Mutex, PoisonError};
 
 use arrow::array::{Array as _, TimestampMicrosecondArray};
@@ -13,7 +14,7 @@ use rayon::prelude::*;
 
 use super::columns::{Events, Numbers, Users};
 use super::filter::Filter;
-use super::identity::{Digest, Digests, PARTS, Parts};
+use super::identity::{Digest, Digests, Parts, SHARED};
 use super::shared::{HOUR, Sightings};
 use super::shorten;
 use super::tally::{Counts, Tally};
@@ -79,7 +80,7 @@ pub fn counts(case: &Case, cluster: &str, filter: &Filter, unit: Unit) -> Result
     let counting = Counting { sieve: filter.sieve(), digests: Digests::default(), groups };
     let mut stretches: BTreeMap<Option<i64>, Tally> = BTreeMap::new();
     for (hour, tally) in counting.run()?.into_iter().filter(|(_, tally)| tally.counts.requests > 0) {
-        stretches.entry(hour.map(|hour| hour.div_euclid(unit.hours()))).or_default().add(tally);
+        put(&mut stretches, hour.map(|hour| hour.div_euclid(unit.hours())), tally);
     }
     let mut rows: Vec<Vec<Value>> = stretches.into_iter().map(|(at, tally)| row(at, &tally, unit)).collect();
     let notes = shorten(&mut rows, filter.limit, &format!("{}s", unit.name()));
@@ -106,6 +107,16 @@ fn row(at: Option<i64>, tally: &Tally, unit: Unit) -> Vec<Value> {
         number(denied),
         number(tally.users() as u64),
     ]
+}
+
+/// Adds a tally to that of a time.
+fn put(tallies: &mut BTreeMap<Option<i64>, Tally>, at: Option<i64>, tally: Tally) {
+    match tallies.entry(at) {
+        Entry::Vacant(place) => {
+            place.insert(tally);
+        }
+        Entry::Occupied(mut place) => place.get_mut().add(tally),
+    }
 }
 
 /// Row groups, each with the number of its first row.
@@ -141,9 +152,7 @@ impl Counting<'_> {
             let found = self.count(*first, group)?;
             let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
             all.seen.add(found.seen);
-            for (hour, tally) in found.hours {
-                all.hours.entry(hour).or_default().add(tally);
-            }
+            found.hours.into_iter().for_each(|(hour, tally)| put(&mut all.hours, hour, tally));
             Ok(())
         })?;
         let Counted { mut hours, seen } = all.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -201,7 +210,7 @@ impl Counting<'_> {
             }
         }
         let rows = Rows::of(without.into_iter().collect());
-        let batch = group.read(&PARTS, &rows, Given::Keyed)?;
+        let batch = group.read(&SHARED, &rows, Given::Keyed)?;
         let (parts, numbers) = (Parts::of(&batch)?, Numbers::of(first, &rows));
         for row in (0..batch.num_rows()).filter(|row| !parts.stands_alone(*row)) {
             seen.timeless(parts.identity(row, &self.digests).half(), numbers.get(row));
@@ -232,10 +241,8 @@ impl Counting<'_> {
     }
 
     fn read(&self, group: &RowGroup, rows: &Rows) -> Result<Vec<Record>, CaseError> {
-        let (parts, own) = PARTS.split_at(7);
-        let own = if group.may_lack("audit_id") { own } else { &[] };
-        let parts = parts.iter().filter(|part| !COUNTED.contains(part));
-        let columns: Vec<&str> = read_to_count(group).iter().chain(parts).chain(own).copied().collect();
+        let parts = SHARED.iter().filter(|part| !COUNTED.contains(part));
+        let columns: Vec<&str> = read_to_count(group).iter().chain(parts).copied().collect();
         let batch = group.read(&columns, rows, Given::Keyed)?;
         let (events, parts) = (Events::of(&batch)?, Parts::of(&batch)?);
         let record = |row: usize| Record {
@@ -293,6 +300,13 @@ fn put_right(hours: &mut BTreeMap<Option<i64>, Tally>, mut records: Vec<Record>)
         }
         let mut request = *first;
         others.iter().for_each(|other| request.join(other));
+        if others.iter().all(|other| (other.hour(), other.user) == (first.hour(), first.user)) {
+            // Its user has a request in this hour, whatever number of records told so.
+            let tally = hours.entry(request.hour()).or_default();
+            one.iter().for_each(|record| tally.counts.remove(record.counts()));
+            tally.counts.add(request.counts());
+            continue;
+        }
         for record in one {
             let tally = hours.entry(record.hour()).or_default();
             tally.counts.remove(record.counts());

@@ -16,8 +16,8 @@ const BODIES: [&str; 2] = ["request_object", "response_object"];
 pub struct Filter {
     /// Verbs, any of them.
     pub verbs: Vec<String>,
-    /// API group and plural resource.
-    pub resource: Option<(String, String)>,
+    /// API group, where it is known, and plural resource.
+    pub resource: Option<(Option<String>, String)>,
     /// Subresource.
     pub subresource: Option<String>,
     /// Object name.
@@ -86,7 +86,9 @@ impl Filter {
         }
         if let Some((group, resource)) = &self.resource {
             add(&["object_ref_resource"], &exactly(&[resource]), false);
-            add(&["object_ref_api_group"], &exactly(&[group]), group.is_empty());
+            if let Some(group) = group {
+                add(&["object_ref_api_group"], &exactly(&[group]), group.is_empty());
+            }
         }
         for (columns, pattern) in [
             (&["object_ref_subresource"][..], &self.subresource),
@@ -121,7 +123,7 @@ impl Filter {
         let text = |v: &Option<String>| v.as_deref().map(Value::from);
         let codes = || self.codes.iter().map(|c| Value::Int(i64::from(*c))).collect();
         add("verbs", (!self.verbs.is_empty()).then(|| Value::texts(&self.verbs)));
-        add("api_group", self.resource.as_ref().map(|r| r.0.as_str().into()));
+        add("api_group", self.resource.as_ref().and_then(|r| r.0.as_deref()).map(Value::from));
         add("resource", self.resource.as_ref().map(|r| r.1.as_str().into()));
         add("subresource", text(&self.subresource));
         add("name", text(&self.name));

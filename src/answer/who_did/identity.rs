@@ -15,18 +15,11 @@ use crate::case::keyed::Texts;
 use crate::case::rows::{Batch, time_at};
 use crate::import::dedup::Keying;
 
-/// The columns that tell requests apart; the last two only those without an audit ID.
-pub(super) const PARTS: [&str; 9] = [
-    "audit_id",
-    "component",
-    "request_received_timestamp",
-    "user_username",
-    "verb",
-    "request_uri",
-    "source_ips",
-    "source_id",
-    "offset",
-];
+/// The columns that tell the requests of records with an audit ID apart.
+pub(super) const SHARED: [&str; 7] =
+    ["audit_id", "component", "request_received_timestamp", "user_username", "verb", "request_uri", "source_ips"];
+/// Those that tell records without one apart, besides.
+pub(super) const OWN: [&str; 2] = ["source_id", "offset"];
 
 /// A digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

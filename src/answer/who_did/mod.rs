@@ -43,7 +43,7 @@ const SHOWN: [&str; 15] = [
 /// # Errors
 /// When the table cannot be read.
 pub fn answer(case: &Case, cluster: &str, filter: &Filter) -> Result<Answer, CaseError> {
-    let read: Vec<&str> = identity::PARTS.into_iter().chain(SHOWN).collect();
+    let read: Vec<&str> = identity::SHARED.into_iter().chain(identity::OWN).chain(SHOWN).collect();
     let batches = case.sift(&events::TABLE, cluster, &filter.sieve(), &read)?;
     let mut requests = once(&batches)?;
     let notes = shorten(&mut requests, filter.limit, "requests");

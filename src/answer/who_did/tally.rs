@@ -61,8 +61,12 @@ impl Tally {
     }
 
     /// Adds another.
-    pub(super) fn add(&mut self, other: Self) {
+    pub(super) fn add(&mut self, mut other: Self) {
         self.counts.add(other.counts);
+        // The smaller into the larger.
+        if self.users.len() < other.users.len() {
+            std::mem::swap(&mut self.users, &mut other.users);
+        }
         for (user, requests) in other.users {
             self.add_user(user, requests);
         }
