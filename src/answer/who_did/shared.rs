@@ -20,25 +20,29 @@ enum Place {
     Digest(u8),
 }
 
-/// All records that were seen.
+/// All records that were seen: of each place, in pieces.
 #[derive(Debug, Default)]
-pub(super) struct Sightings(HashMap<Place, Vec<u64>>);
+pub(super) struct Sightings(HashMap<Place, Vec<Vec<u64>>>);
 
 impl Sightings {
     /// Adds records of one hour, as arrival and number.
     pub(super) fn arrived(&mut self, hour: i64, records: impl Iterator<Item = (i64, u32)>) {
-        let records_at_most = records.size_hint().1.unwrap_or_default();
-        let seen =
-            records.map(|(arrival, number)| sighting(u32::try_from(arrival.rem_euclid(HOUR)).unwrap_or(0), number));
-        let of_hour = self.0.entry(Place::Hour(hour)).or_default();
-        of_hour.reserve(records_at_most);
-        of_hour.extend(seen);
+        let mut piece = Vec::with_capacity(records.size_hint().1.unwrap_or_default());
+        piece.extend(
+            records.map(|(arrival, number)| sighting(u32::try_from(arrival.rem_euclid(HOUR)).unwrap_or(0), number)),
+        );
+        self.0.entry(Place::Hour(hour)).or_default().push(piece);
     }
 
     /// Adds a record without arrival.
     pub(super) fn timeless(&mut self, digest: u64, number: u32) {
         let [first, _, _, _, rest @ ..] = digest.to_be_bytes();
-        self.0.entry(Place::Digest(first)).or_default().push(sighting(u32::from_be_bytes(rest), number));
+        let (pieces, seen) =
+            (self.0.entry(Place::Digest(first)).or_default(), sighting(u32::from_be_bytes(rest), number));
+        match pieces.last_mut() {
+            Some(piece) => piece.push(seen),
+            None => pieces.push(vec![seen]),
+        }
     }
 
     /// Adds others.
@@ -51,9 +55,9 @@ impl Sightings {
     /// The numbers of records that are not alone, in heaps of at least so many, the last excepted. Records of one request
     /// lie in one heap.
     pub(super) fn shared(self, heap: usize) -> Vec<Vec<u32>> {
-        let mut places: Vec<(Place, Vec<u64>)> = self.0.into_iter().collect();
+        let mut places: Vec<(Place, Vec<Vec<u64>>)> = self.0.into_iter().collect();
         places.sort_unstable_by_key(|(place, _)| *place);
-        let each: Vec<Vec<u32>> = places.into_par_iter().map(|(_, seen)| not_alone(seen)).collect();
+        let each: Vec<Vec<u32>> = places.into_par_iter().map(|(_, pieces)| not_alone(pieces.concat())).collect();
         let mut heaps: Vec<Vec<u32>> = Vec::new();
         for mut numbers in each.into_iter().filter(|numbers| !numbers.is_empty()) {
             match heaps.last_mut().filter(|last| last.len() < heap) {
