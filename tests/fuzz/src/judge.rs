@@ -50,10 +50,13 @@ impl<'b> Judge<'b> {
         self.covered.push((offset, end));
     }
 
-    /// Every line that is not JSON is a record of some kind, or lies inside one.
+    /// Every line that is not JSON is a record of some kind, or lies inside one. The inner lines of a whole
+    /// document are JSON as its first is: an envelope's records are what it holds, and what a writer put
+    /// beside them (`"nextToken": …`) is no record, however the document is broken into lines.
     pub fn nothing_is_lost(&mut self) {
         self.covered.sort_unstable();
         let mut start = 0;
+        let mut document = 0;
         for raw in self.source.split_inclusive(|b| *b == b'\n') {
             let (from, to) = (start, start + raw.len() as u64);
             start = to;
@@ -61,6 +64,13 @@ impl<'b> Judge<'b> {
             let blank = |b: &u8| b.is_ascii_whitespace() || *b == 0;
             let first = text.iter().find(|b| !blank(b));
             if first.is_none_or(|b| matches!(b, b'{' | b'[')) {
+                if from >= document {
+                    document = from + whole_document(self.source.get(from as usize..).unwrap_or_default());
+                }
+                continue;
+            }
+            // A line that the document ends in may hold more behind it.
+            if to <= document {
                 continue;
             }
             let met = self.covered.iter().any(|(a, b)| *a < to && from < *b || *a >= from && *a < to);
@@ -109,6 +119,18 @@ impl Sink for Judge<'_> {
     fn fact(&mut self, fact: Fact<'_>) {
         self.facts.fact(fact);
     }
+}
+
+/// Length of the JSON document that lies in front, with its line end; zero where it is damaged.
+fn whole_document(bytes: &[u8]) -> u64 {
+    let bytes = bytes.iter().position(|b| matches!(b, b'{' | b'[')).and_then(|at| Some((at, bytes.get(at..)?)));
+    let Some((blank, bytes)) = bytes else { return 0 };
+    let mut values = serde_json::Deserializer::from_slice(bytes).into_iter::<&serde_json::value::RawValue>();
+    let Some(Ok(_)) = values.next() else { return 0 };
+    let end = values.byte_offset();
+    let tail = bytes.get(end..).unwrap_or_default();
+    let line_end = tail.iter().take_while(|b| b.is_ascii_whitespace()).position(|b| *b == b'\n').map_or(0, |i| i + 1);
+    (blank + end + line_end) as u64
 }
 
 /// Reads bytes as a file that is not compressed.
