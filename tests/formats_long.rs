@@ -161,3 +161,39 @@ fn a_long_list_that_was_cut_off_keeps_its_records() {
         }
     }
 }
+
+#[test]
+fn a_record_that_lost_its_start_costs_itself_only_wherever_it_lies() {
+    let list = |head: &str, tail: &str, record: &dyn Fn(usize) -> String| {
+        let damages = ["{000000000}", "00000013}"];
+        for (at, damage) in (1..40).flat_map(|at| damages.map(|d| (at, d))) {
+            let records: Vec<String> = (0..40).map(|n| if n == at { damage.to_owned() } else { record(n) }).collect();
+            let text = format!("{head}{}{tail}", records.join(","));
+            // Every stretch holds one record.
+            let read = read_bytes("x.json", text.as_bytes(), apart(700));
+            assert_eq!((read.events().count(), read.rejects().len()), (39, 1), "{head} {at} {damage}");
+            assert!(read.rejects()[0].length < 700, "{head} {at} {damage}: {:?}", read.rejects());
+        }
+    };
+    list("[", "]", &|n| event(n).to_string());
+    list("{\"events\":[", "]}", &|n| log_event(n, &event(n).to_string()).to_string());
+    list("{\"hits\":{\"hits\":[", "]}}", &|n| {
+        json!({"_id": "1", "_source": {"message": event(n).to_string()}}).to_string()
+    });
+}
+
+#[test]
+fn what_closes_a_stretch_is_told_at_no_place() {
+    // A line end torn into a record: its rest looks like a document of its own.
+    let pretty = documents(20)["log events"].1.clone();
+    let (before, behind) = pretty.split_at(pretty.find("000000000010").unwrap());
+    let text = format!("{before}{}", behind.replacen("      \"timestamp\"", "\n{   \"timestamp\"", 1));
+    assert_ne!(text, pretty);
+    let read = read_bytes("x.json", text.as_bytes(), apart(700));
+    assert!(!read.rejects().is_empty());
+    for reject in read.rejects() {
+        let before = &text.as_bytes()[..reject.offset as usize];
+        assert_eq!(reject.line, 1 + before.iter().filter(|b| **b == b'\n').count() as u64, "{reject:?}");
+        assert!(reject.length > 0 && before.len() as u64 + reject.length <= text.len() as u64, "{reject:?}");
+    }
+}

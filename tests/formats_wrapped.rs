@@ -118,3 +118,35 @@ fn a_message_that_the_service_split_is_one_event() {
     assert!(found.rejects()[0].reason.contains(&id), "{}", found.rejects()[0].reason);
     assert!(found.warnings().contains("inner-json-truncated"));
 }
+
+/// A pretty-printed log event that lost its end: what is left of it is an object of no format.
+fn of_no_format(message: &str) -> String {
+    format!("{{\n  \"timestamp\": 1795480862272,\n  \"message\": {}}}", Value::from(message))
+}
+
+#[test]
+fn a_damaged_event_in_an_object_is_rejected_with_what_stands_beside_it() {
+    let lines = lines();
+    let torn = of_no_format(&lines[1][..300]);
+    let found = read(format!("{}\n{torn},\"subjects\":[{{\n{}\n", lines[0], lines[2]));
+    assert_eq!(found.events().count(), 2);
+    let rejects = found.rejects();
+    assert_eq!(rejects.len(), 2, "{rejects:?}");
+    assert_eq!((rejects[0].offset, rejects[0].line), (lines[0].len() as u64 + 1, 2));
+    assert_eq!(rejects[0].length, torn.len() as u64);
+    assert!(rejects[0].reason.contains("salvaged auditID"), "{}", rejects[0].reason);
+    assert!(rejects[0].first_bytes.contains("1795480862272"), "{}", rejects[0].first_bytes);
+}
+
+#[test]
+fn an_object_around_one_event_is_its_place_and_of_several_each_text_is() {
+    let lines = lines();
+    let one = of_no_format(&lines[0]);
+    let two = json!({"a": lines[1], "b": lines[2]}).to_string();
+    let found = read(format!("{one}\n{two}\n"));
+    let places: Vec<(u64, u64)> = found.events().map(|e| (e.span.offset, e.span.length)).collect();
+    let before = one.len() as u64 + 1;
+    let [first, second] = [&lines[1], &lines[2]].map(|l| Value::from(l.as_str()).to_string().len() as u64);
+    let at = |name: &str| before + two.find(name).unwrap() as u64 + 4;
+    assert_eq!(places, [(0, one.len() as u64), (at("\"a\":"), first), (at("\"b\":"), second)]);
+}

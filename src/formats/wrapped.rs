@@ -101,8 +101,12 @@ fn open_values(opener: &mut Opener<'_>, whole: &str, values: &[&RawValue], aroun
     opener.met(around.format.unwrap_or(Format::JsonEnvelope));
     let around = Around { depth: around.depth + 1, ..around.of(Format::JsonEnvelope) };
     let mut placer = Placer::new(whole, around.spot);
+    // As in other envelopes, an object around one text is its record: where the text is damaged, the time
+    // that a shipper wrote beside it is evidence too.
+    let alone = telling.len() == 1 && whole.starts_with('{');
     for value in telling {
         match text(value) {
+            Some(quoted) if alone => opener.inner(&quoted, around),
             Some(quoted) => {
                 let around = around.element(placer.spot(value.get()), value.get());
                 opener.inner(&quoted, around);

@@ -30,6 +30,8 @@ const STRETCHES: usize = 8;
 const OPEN: usize = 16;
 /// Bytes of a line that show whether it starts a record.
 const NEXT: usize = 256;
+/// Bytes that show how a record starts.
+const LIKE: usize = 64;
 /// Bytes at the start of a document that show what it is.
 const SHOWN: usize = 64 << 10;
 
@@ -99,6 +101,8 @@ struct List {
     document: (u64, u64),
     /// It lies on one line of a source of lines.
     is_line: bool,
+    /// How the last record that was taken starts: a damaged one may stand first in its stretch.
+    like: Vec<u8>,
 }
 
 /// The next thing in a list.
@@ -166,7 +170,7 @@ impl<R: Read> LongLists<R> {
         }
         let (text, document) = (self.buffer.get(..head.length).unwrap_or_default().to_vec(), (self.offset, self.line));
         self.pass(head.length);
-        self.list = Some(List { head, text, document, is_line: lines && !pretty });
+        self.list = Some(List { head, text, document, is_line: lines && !pretty, like: Vec::new() });
         true
     }
 
@@ -193,21 +197,15 @@ impl<R: Read> LongLists<R> {
                         },
                         Some(b',') if end >= self.bounds.stretch() && !self.ends_open(&list, &records) => {
                             let comma = blank(&self.buffer, end) + 1;
-                            return self.cut(list, end, comma);
+                            return self.cut(List { like: self.shown(start), ..list }, end, comma);
                         }
                         _ => {}
                     }
                 }
                 Next::Unknown if self.more() => {}
-                Next::Unknown => return self.rest(&list),
-                Next::Damage(at) => match self.behind_damage(&list, &records, at) {
-                    Some(next) => {
-                        let end = self.buffer.get(..next).unwrap_or_default().trim_ascii_end();
-                        let end = end.strip_suffix(b",").unwrap_or(end).len();
-                        return self.cut(list, end, next);
-                    }
-                    None => return self.rest(&list),
-                },
+                // What does not end before the source does is damage too, and records may stand in it.
+                Next::Unknown => return self.pass_damage(list, &records, self.next_start(behind)),
+                Next::Damage(at) => return self.pass_damage(list, &records, at),
             }
         }
     }
@@ -273,19 +271,42 @@ impl<R: Read> LongLists<R> {
         log_event::end_open(&near.iter().filter_map(text).collect::<Vec<_>>())
     }
 
-    /// Where the list goes on behind damage.
-    fn behind_damage(&mut self, list: &List, records: &[(usize, usize)], at: usize) -> Option<usize> {
-        let before = records.last().map(|(start, _)| *start);
+    /// Where what follows `behind` starts: behind a comma, where there is one.
+    fn next_start(&self, behind: usize) -> usize {
+        let at = blank(&self.buffer, behind);
+        if self.buffer.get(at) == Some(&b',') { blank(&self.buffer, at + 1) } else { at }
+    }
+
+    /// The records before the damage at `at`, and it.
+    fn pass_damage(&mut self, list: List, records: &[(usize, usize)], at: usize) -> Taken {
+        let Some((next, like)) = self.behind_damage(&list, records, at) else { return self.rest(&list) };
+        let end = self.buffer.get(..next).unwrap_or_default().trim_ascii_end();
+        let end = end.strip_suffix(b",").unwrap_or(end).len();
+        self.cut(List { like, ..list }, end, next)
+    }
+
+    /// Where the list goes on behind damage, and how its records start.
+    fn behind_damage(&mut self, list: &List, records: &[(usize, usize)], at: usize) -> Option<(usize, Vec<u8>)> {
+        let like = match records.last() {
+            Some((start, _)) => self.shown(*start),
+            None if list.like.is_empty() => self.shown(at),
+            None => list.like.clone(),
+        };
         loop {
             let to = if list.is_line { self.line_end(at).unwrap_or(self.buffer.len()) } else { self.buffer.len() };
             let known = self.buffer.get(..to).unwrap_or_default();
-            if let Some(next) = repair::next_element(known, at, before) {
-                return Some(next);
+            if let Some(next) = repair::next_element(known, at, &like) {
+                return Some((next, like));
             }
             if to < self.buffer.len() || to - at > self.bounds.record || !self.more() {
                 return None;
             }
         }
+    }
+
+    /// How what lies at `at` starts.
+    fn shown(&self, at: usize) -> Vec<u8> {
+        self.buffer.get(at..).unwrap_or_default().iter().take(LIKE).copied().collect()
     }
 
     /// Behind the line that `at` lies on, with those that a stray line end tore from it; `None` where that is not read.

@@ -101,6 +101,10 @@ impl Sink for Placed<'_> {
 
     fn reject(&mut self, reject: Reject) {
         let Reject { offset, line, length, .. } = reject;
+        // What closes the list behind damage, which has been told, is not in the source.
+        if offset >= self.stretch.end() as u64 {
+            return;
+        }
         let span = self.stretch.place(Span { offset, line, length });
         if span.length == length {
             return self.sink.reject(Reject { offset: span.offset, line: span.line, ..reject });

@@ -66,7 +66,8 @@ impl Walk<'_> {
         if let Some(role) = inner.filter(|_| object) {
             return self.descend(at, role);
         }
-        if let Some((next, last)) = self.sibling(start, at, before) {
+        let like = self.bytes.get(before.unwrap_or(start)..).unwrap_or_default();
+        if let Some((next, last)) = self.sibling(start, at, like) {
             self.blank_out(at..next, why, broken_element, !last);
             return Some(next);
         }
@@ -91,12 +92,13 @@ impl Walk<'_> {
         if self.bytes.get(at) == Some(&b',') { at + 1 } else { at }
     }
 
-    /// Where the next element of the list starts, or (`true`) where the list ends.
-    pub(super) fn sibling(&mut self, start: usize, from: usize, before: Option<usize>) -> Option<(usize, bool)> {
-        let open = *self.bytes.get(before.unwrap_or(start)).filter(|b| matches!(b, b'{' | b'['))?;
+    /// Where the next element of the list starts, or (`true`) where the list ends. Elements start as `like` does: a
+    /// whole one, where there is one.
+    pub(super) fn sibling(&mut self, start: usize, from: usize, like: &[u8]) -> Option<(usize, bool)> {
+        let open = *like.first().filter(|b| matches!(b, b'{' | b'['))?;
         match indentation(self.bytes, start) {
             Some(indent) => self.indented_sibling(indent, from, open),
-            None => self.compact_sibling(start, from, before).map(|at| (at, false)),
+            None => self.compact_sibling(from, like).map(|at| (at, false)),
         }
     }
 
@@ -120,8 +122,7 @@ impl Walk<'_> {
     }
 
     /// On one line: elements of one list start with the same key.
-    fn compact_sibling(&mut self, start: usize, from: usize, before: Option<usize>) -> Option<usize> {
-        let head = self.bytes.get(before.unwrap_or(start)..)?;
+    fn compact_sibling(&mut self, from: usize, head: &[u8]) -> Option<usize> {
         let end = match head.first()? {
             b'[' => memchr::memchr2(b'"', b'{', head.get(1..64)?)? + 2,
             _ => memchr::memchr(b':', head.get(..64.min(head.len()))?)? + 1,

@@ -49,11 +49,11 @@ pub(super) fn repair(bytes: &[u8]) -> Option<Repaired> {
 }
 
 /// Where a list of records goes on behind damage: `bytes` hold records of it, and what is damaged starts at `start`.
-/// `before` is where a whole record starts.
-pub(super) fn next_element(bytes: &[u8], start: usize, before: Option<usize>) -> Option<usize> {
+/// `like` is how a whole record starts.
+pub(super) fn next_element(bytes: &[u8], start: usize, like: &[u8]) -> Option<usize> {
     let budget = bytes.len().saturating_mul(8).saturating_add(1 << 20);
     let mut walk = Walk { bytes, text: Utf8::new(bytes), out: Vec::new(), cuts: Vec::new(), kept: 0, budget };
-    walk.sibling(start, start, before).filter(|(_, ended)| !ended).map(|(at, _)| at)
+    walk.sibling(start, start, like).filter(|(_, ended)| !ended).map(|(at, _)| at)
 }
 
 /// What an object is, which tells under which keys records lie.

@@ -14,6 +14,8 @@ use crate::formats::yaml;
 
 /// Longest text given to a parser; more only slows the search.
 pub const MAX: usize = 1 << 16;
+/// Documents of this length are long here: a few records.
+const LONG: usize = 1 << 10;
 
 /// What was handed on, checked.
 pub struct Judge<'b> {
@@ -50,10 +52,14 @@ impl<'b> Judge<'b> {
         self.covered.push((offset, end));
     }
 
-    /// Every line that is not JSON is a record of some kind, or lies inside one.
+    /// Every line that is not JSON is a record of some kind, or lies inside one. The inner lines of a whole value
+    /// are JSON as its first is: an envelope's records are what it holds, and what a writer put beside them
+    /// (`"nextToken": …`) is no record, however it is broken into lines. Nor are the commas and closing brackets
+    /// of a damaged list that stand on lines of their own.
     pub fn nothing_is_lost(&mut self) {
         self.covered.sort_unstable();
         let mut start = 0;
+        let mut document = 0;
         for raw in self.source.split_inclusive(|b| *b == b'\n') {
             let (from, to) = (start, start + raw.len() as u64);
             start = to;
@@ -61,11 +67,37 @@ impl<'b> Judge<'b> {
             let blank = |b: &u8| b.is_ascii_whitespace() || *b == 0;
             let first = text.iter().find(|b| !blank(b));
             if first.is_none_or(|b| matches!(b, b'{' | b'[')) {
+                document = document.max(self.whole_values(document.max(from), to));
+                continue;
+            }
+            let behind = self.source.get(document.max(from) as usize..to.max(document) as usize).unwrap_or_default();
+            if behind.iter().all(|b| b.is_ascii_whitespace() || matches!(b, b',' | b']' | b'}')) {
                 continue;
             }
             let met = self.covered.iter().any(|(a, b)| *a < to && from < *b || *a >= from && *a < to);
             assert!(met, "line at {from} is no record: {:?}", String::from_utf8_lossy(raw));
         }
+    }
+}
+
+impl Judge<'_> {
+    /// Where the last of the whole JSON values ends that begin in a stretch of a line: a document in front, or a
+    /// value in which something was read.
+    fn whole_values(&self, from: u64, to: u64) -> u64 {
+        let (mut at, mut end) = (from as usize, from);
+        while let Some(opens) = (at..to as usize).find(|i| matches!(self.source.get(*i), Some(b'{' | b'['))) {
+            at = opens + 1;
+            let rest = self.source.get(opens..).unwrap_or_default();
+            let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<&serde_json::value::RawValue>();
+            let Some(Ok(_)) = values.next() else { continue };
+            at = opens + values.byte_offset();
+            let before = self.source.get(from as usize..opens).unwrap_or_default();
+            let read = |(a, b): &(u64, u64)| *a >= opens as u64 && *b <= at as u64;
+            if before.trim_ascii().is_empty() || self.covered.iter().any(read) {
+                end = at as u64;
+            }
+        }
+        end
     }
 }
 
@@ -78,11 +110,11 @@ impl Sink for Judge<'_> {
 
     fn json(&mut self, d: JsonDocument<'_>) {
         self.others += 1;
+        self.lies_inside(d.span.offset, d.span.line, d.span.length);
         if d.damaged {
             // A repaired text is not that of the source.
             return;
         }
-        self.lies_inside(d.span.offset, d.span.line, d.span.length);
         serde_json::from_str::<serde::de::IgnoredAny>(d.text).expect("a document that is no JSON");
     }
 
@@ -113,7 +145,16 @@ impl Sink for Judge<'_> {
 
 /// Reads bytes as a file that is not compressed.
 pub fn read<'b>(bytes: &'b [u8], path: &str) -> Judge<'b> {
-    let budget = Budget::new(Limits::default());
+    read_within(bytes, path, Limits::default())
+}
+
+/// Reads bytes with lists of records taken apart, as those of very long documents are.
+pub fn read_apart<'b>(bytes: &'b [u8], path: &str) -> Judge<'b> {
+    read_within(bytes, path, Limits { long: LONG, ..Limits::default() })
+}
+
+fn read_within<'b>(bytes: &'b [u8], path: &str, limits: Limits) -> Judge<'b> {
+    let budget = Budget::new(limits);
     let peeled = Peeled { layers: Vec::new(), too_deep: false, content: Content::Plain, reader: Box::new(bytes) };
     let mut source = Source::open(peeled, path, &budget);
     let mut judge = Judge::new(bytes);
@@ -121,7 +162,7 @@ pub fn read<'b>(bytes: &'b [u8], path: &str) -> Judge<'b> {
     let mut joined = false;
     while let Some(batch) = source.next_batch() {
         // Lines of a document that spans them are no records of their own.
-        joined |= matches!(batch, Batch::Records(_) | Batch::Spanning(_));
+        joined |= matches!(batch, Batch::Records(_) | Batch::Spanning(_) | Batch::Stretch(_));
         if let Batch::Yaml(text) = &batch {
             read_yaml(text, &mut judge);
         }
