@@ -192,7 +192,13 @@ pub(super) fn value_end(bytes: &[u8]) -> ValueEnd {
     match skip::skip(bytes) {
         // More digits may follow.
         Some([]) if !matches!(bytes.first(), Some(b'{' | b'[' | b'"')) => return ValueEnd::Beyond,
-        Some(rest) => return ValueEnd::At(bytes.len() - rest.len()),
+        Some(rest) => {
+            let end = bytes.len() - rest.len();
+            // A line end that was passed over lies in a text, where none may be.
+            if memchr::memchr(b'\n', bytes.get(..end).unwrap_or_default()).is_none() {
+                return ValueEnd::At(end);
+            }
+        }
         None => {}
     }
     match bytes.first() {
@@ -412,7 +418,7 @@ mod tests {
     #[test]
     fn a_value_ends_where_it_ends_whatever_follows() {
         for (text, expected) in [
-            ("{\"a\": [1,\n {}]}, x", ValueEnd::At(16)),
+            ("{\"a\": [1,\n {}]}, x", ValueEnd::At(15)),
             ("{\"a\":1}{", ValueEnd::At(7)),
             ("[\"]\"]]", ValueEnd::At(5)),
             ("\"a\"", ValueEnd::At(3)),

@@ -135,12 +135,12 @@ mod tests {
             ("{\"events\":[{\"timestamp\":1,\"message\":\"x\",\"logStreamName\":\"\"},", 11, 1, true),
             (
                 "{\n \"searchedLogStreams\": [],\n \"events\": [\n {\"message\":\"\",\"timestamp\":1,\"logStreamName\":\"a\"}",
-                42,
+                41,
                 1,
                 true,
             ),
             ("{\"kind\":\"EventList\",\"apiVersion\":\"audit.k8s.io/v1\",\"items\":[{", 60, 1, false),
-            ("{\"took\":1,\"hits\":{\"total\":{\"value\":2},\"hits\":[{", 47, 2, false),
+            ("{\"took\":1,\"hits\":{\"total\":{\"value\":2},\"hits\":[{", 46, 2, false),
         ] {
             assert_eq!(find(text.as_bytes()), Some(Head { length, around, log_events }), "{text}");
         }
