@@ -117,6 +117,35 @@ fn long_lists_of_every_kind_read_the_same_in_any_writing() {
     }
 }
 
+fn csv(n: usize) -> String {
+    let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
+    let rows = (0..n).map(|n| {
+        let other = if n % 7 == 0 { "two\nlines, of \"text\"" } else { "plain" };
+        format!("{},{},host-1\r\n", quoted(&event(n).to_string()), quoted(other))
+    });
+    format!("_raw,note,host\r\n{}", rows.collect::<String>())
+}
+
+#[test]
+fn long_csv_reads_the_same_whole_and_taken_apart() {
+    let text = csv(120);
+    assert!(same("csv", text.as_bytes()) > 2);
+    assert!(same("a mark", format!("\u{feff}{text}").as_bytes()) > 2);
+    assert!(same("no line end", text.trim_end().as_bytes()) > 2);
+    assert!(same("blank lines", text.replace("host-1\r\n", "host-1\r\n\r\n").as_bytes()) > 2);
+    for lost in ["000000000000\"\"", "000000000070\"\"", "000000000119\"\""] {
+        let at = text.find(lost).unwrap() + lost.len();
+        // The cell's closing quote, and then another that none closes.
+        let end = at + text[at..].find("}\",").unwrap() + 1;
+        for broken in [format!("{}{}", &text[..end], &text[end + 1..]), format!("{}\"{}", &text[..at], &text[at..])] {
+            assert!(same(lost, broken.as_bytes()) > 2);
+            let read = read_bytes("x.csv", broken.as_bytes(), apart(5_000));
+            // Without its closing quote the event can still be read; what follows it cannot.
+            assert!(read.events().count() >= 119 && !read.rejects().is_empty(), "{lost}");
+        }
+    }
+}
+
 #[test]
 fn a_message_split_over_log_events_is_whole_wherever_the_list_is_taken_apart() {
     for split in 0..60 {

@@ -36,7 +36,7 @@ pub struct Args {
     #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = size::parse)]
     max_line: u64,
     /// The memory to take, whatever the size of the logs; at least 64MB. What does not fit goes to files beside the case.
-    /// Snapshots, CSV, and other files that are one document and no list of events come on top
+    /// Snapshots, other files that are one document and no list of events, and lines over a quarter of it come on top
     #[arg(long, value_name = "SIZE", default_value = "512MB", value_parser = memory)]
     memory: u64,
     #[command(flatten)]

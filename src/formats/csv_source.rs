@@ -41,10 +41,78 @@ fn header(bytes: &[u8]) -> Option<Vec<String>> {
     Some(row.cells.iter().map(|c| String::from_utf8_lossy(c).trim().to_owned()).collect())
 }
 
+/// What a CSV export's header says.
+#[derive(Debug)]
+pub(super) struct Table {
+    kind: Kind,
+    header: Vec<String>,
+}
+
+impl Table {
+    /// The header that `bytes` begin with, and its length with its line end.
+    pub(super) fn of(bytes: &[u8]) -> Option<(Self, usize)> {
+        let row = Rows::new(bytes).next()?;
+        let header: Vec<String> = row.cells.iter().map(|c| String::from_utf8_lossy(c).trim().to_owned()).collect();
+        let kind = kind(&header)?;
+        let behind = bytes.get(row.range.end..)?;
+        let end = memchr::memchr(b'\n', behind).map(|i| row.range.end + i + 1)?;
+        Some((Self { kind, header }, end))
+    }
+
+    /// Whether the number of rows says something of the whole file.
+    pub(super) fn is_counted(&self) -> bool {
+        self.kind == Kind::Insights
+    }
+
+    /// Where rows may be cut: behind the first that ends at `least` or later. `bytes` start with a row; `all` says that
+    /// nothing more can be read. `None` where that has to be read first.
+    pub(super) fn rows_end(&self, bytes: &[u8], least: usize, all: bool) -> Option<usize> {
+        let mut rows = Rows::new(bytes);
+        let mut budget = bytes.len().saturating_mul(8);
+        while let Some(row) = rows.next() {
+            let raw = bytes.get(row.range.clone()).unwrap_or_default();
+            if row.range.end == bytes.len() && !all {
+                return None;
+            }
+            let swallowed = memchr::memchr(b'\n', raw).is_some();
+            if swallowed && is_damaged(self.kind, &self.header, &row) && budget > raw.len() {
+                budget -= raw.len();
+                rows.restart(&row);
+                continue;
+            }
+            if row.range.end >= least {
+                let behind = bytes.get(row.range.end..).unwrap_or_default();
+                return Some(memchr::memchr(b'\n', behind).map_or(bytes.len(), |i| row.range.end + i + 1));
+            }
+        }
+        all.then_some(bytes.len())
+    }
+}
+
 /// Whether a file that starts so is a known CSV export.
 pub(super) fn recognises(head: &[u8]) -> bool {
     let line = head.split(|b| *b == b'\n').next().unwrap_or_default();
     header(line).is_some_and(|h| kind(&h).is_some())
+}
+
+/// Whether a row over several lines is one by damage: its event cannot be read.
+fn is_damaged(kind: Kind, header: &[String], row: &Row<'_>) -> bool {
+    let column = match kind {
+        Kind::Insights => "@message",
+        Kind::Splunk => "_raw",
+        Kind::LogAnalytics => "User",
+        Kind::AzureDiagnostics => "log_s",
+    };
+    let cell = header
+        .iter()
+        .position(|h| h == column)
+        .and_then(|i| row.cells.get(i))
+        .map(|c| c.trim_ascii())
+        .unwrap_or_default();
+    let text = kind != Kind::LogAnalytics && !cell.starts_with(b"{") && !row.open;
+    row.open
+        || row.cells.len() != header.len()
+        || (!text && !cell.is_empty() && serde_json::from_slice::<serde::de::IgnoredAny>(cell).is_err())
 }
 
 impl Opener<'_> {
@@ -65,7 +133,7 @@ impl Opener<'_> {
             let raw = bytes.get(row.range.clone()).unwrap_or_default();
             let spot = Spot::verbatim((base + row.range.start) as u64, row.line + 1, raw.len());
             let swallowed = memchr::memchr(b'\n', raw).is_some();
-            if swallowed && self.is_damaged(kind, &header, &row) && budget > raw.len() {
+            if swallowed && is_damaged(kind, &header, &row) && budget > raw.len() {
                 budget -= raw.len();
                 let line = raw.split(|b| *b == b'\n').next().unwrap_or_default();
                 self.reject_row(line, "expected a row, found a cell without its closing quote", spot.span, true);
@@ -77,26 +145,6 @@ impl Opener<'_> {
         if kind == Kind::Insights {
             insights::check_limit(self, count);
         }
-    }
-
-    /// Whether a row over several lines is one by damage: its event cannot be read.
-    fn is_damaged(&self, kind: Kind, header: &[String], row: &Row<'_>) -> bool {
-        let column = match kind {
-            Kind::Insights => "@message",
-            Kind::Splunk => "_raw",
-            Kind::LogAnalytics => "User",
-            Kind::AzureDiagnostics => "log_s",
-        };
-        let cell = header
-            .iter()
-            .position(|h| h == column)
-            .and_then(|i| row.cells.get(i))
-            .map(|c| c.trim_ascii())
-            .unwrap_or_default();
-        let text = kind != Kind::LogAnalytics && !cell.starts_with(b"{") && !row.open;
-        row.open
-            || row.cells.len() != header.len()
-            || (!text && !cell.is_empty() && serde_json::from_slice::<serde::de::IgnoredAny>(cell).is_err())
     }
 
     fn row(&mut self, kind: Kind, header: &[String], row: &Row<'_>, raw: &[u8], spot: Spot) {

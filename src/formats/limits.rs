@@ -19,7 +19,7 @@ pub struct Limits {
     pub total: u64,
     /// Bytes of a line or joined record; longer ones are rejects.
     pub line: usize,
-    /// Bytes from which on a document that is a list of records is taken apart while it is read.
+    /// Bytes from which on CSV, or a document that is a list of records, is taken apart while it is read.
     pub long: usize,
     /// Members of one archive.
     pub members: u64,
@@ -43,7 +43,7 @@ impl Default for Limits {
             floor: 64 << 20,
             total: 4 << 40,
             line: super::blocks::MAX_LINE,
-            long: super::long_list::LONG,
+            long: super::stretches::LONG,
             members: 1_000_000,
             buffered: 2 << 30,
             depth: 6,

@@ -2,8 +2,8 @@
 //!
 //! [`Source::next_batch`] runs on one thread: it decompresses, cuts, and puts split records together.
 //! [`open_batch`] may run on many: it depends on the batch alone. A source of plain lines costs nothing
-//! but the cutting; only documents and CSV are held in memory whole, and of documents not those that are long
-//! lists of records.
+//! but the cutting; only documents and CSV are held in memory whole, and long ones only where they are no list of
+//! records.
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
@@ -17,11 +17,11 @@ use super::format::Format;
 use super::join::{Joiner, Record};
 use super::layout::{Context, LISTING_SUFFIX};
 use super::limits::{Budget, LimitExceeded, Limits};
-use super::long_list::{Bounds, LongLists, Placed, Rest, Stretch, Taken};
 use super::open::Opener;
 use super::recognise::{Cut, cut};
 use super::sink::{Fact, Sink};
 use super::spanning::{Part, Spanning};
+use super::stretches::{Bounds, Form, LongLists, LongTable, Placed, Rest, Stretch, Taken};
 use super::{Reject, warnings};
 
 /// Bytes looked at to recognise a file.
@@ -40,7 +40,7 @@ pub enum Batch {
     Documents(Vec<u8>),
     /// JSON documents that span lines, in a source of lines.
     Spanning(Block),
-    /// Records of a JSON document that is one long list.
+    /// Records of a long list or CSV file.
     Stretch(Stretch),
     /// A CSV file: the whole source.
     Csv(Vec<u8>),
@@ -118,6 +118,8 @@ type Stream<'r> = Box<dyn Read + Send + 'r>;
 enum State<'r> {
     /// Long lists are looked for.
     Lists(Box<LongLists<Stream<'r>>>),
+    /// CSV, which may be long.
+    Table(Box<LongTable<Stream<'r>>>),
     Lines {
         reader: Box<BlockReader<Stream<'r>>>,
         spanning: Spanning,
@@ -170,12 +172,11 @@ impl<'r> Source<'r> {
         }
         let stream: Stream<'r> = Box::new(io::Cursor::new(head).chain(Failing(failure)).chain(reader));
         let limits = *budget.limits();
+        let Limits { long, line: record, buffered: damaged, .. } = limits;
+        let bounds = Bounds { long, record, damaged, lines: cut == Cut::Lines };
         let state = match cut {
-            Cut::Lines | Cut::Documents => {
-                let Limits { long, line: record, buffered: damaged, .. } = limits;
-                let bounds = Bounds { long, record, damaged, lines: cut == Cut::Lines };
-                State::Lists(Box::new(LongLists::new(stream, bounds)))
-            }
+            Cut::Lines | Cut::Documents => State::Lists(Box::new(LongLists::new(stream, bounds))),
+            Cut::Csv => State::Table(Box::new(LongTable::new(stream, bounds))),
             _ => State::Whole(Whole { stream, offset: 0, line: 1, cut_record: false }),
         };
         Self { compression: layers, cut, limits, state }
@@ -189,7 +190,14 @@ impl<'r> Source<'r> {
     /// The next batch; `None` at the end.
     pub fn next_batch(&mut self) -> Option<Batch> {
         match &mut self.state {
-            State::Lists(_) => self.next_list(),
+            State::Lists(lists) => {
+                let taken = lists.next();
+                self.next_stretch(taken)
+            }
+            State::Table(table) => {
+                let taken = table.next();
+                self.next_stretch(taken)
+            }
             State::Lines { .. } => self.next_lines(),
             State::Whole(_) => self.read_whole(),
             State::Last(..) => {
@@ -207,9 +215,9 @@ impl<'r> Source<'r> {
         }
     }
 
-    fn next_list(&mut self) -> Option<Batch> {
-        let State::Lists(lists) = &mut self.state else { return None };
-        match lists.next() {
+    /// A stretch; where none is left, whatever follows.
+    fn next_stretch(&mut self, taken: Option<Taken>) -> Option<Batch> {
+        match taken {
             Some(Taken::Stretch(stretch)) => return Some(Batch::Stretch(stretch)),
             Some(Taken::TooLong(reject)) => {
                 self.state = State::Done;
@@ -217,13 +225,17 @@ impl<'r> Source<'r> {
             }
             None => {}
         }
-        let State::Lists(lists) = std::mem::replace(&mut self.state, State::Done) else { return None };
-        self.state = self.behind_lists(lists.into_rest());
+        let rest = match std::mem::replace(&mut self.state, State::Done) {
+            State::Lists(lists) => lists.into_rest(),
+            State::Table(table) => table.into_rest(),
+            _ => return None,
+        };
+        self.state = self.behind_stretches(rest);
         self.next_batch()
     }
 
-    /// How what holds no long list is read.
-    fn behind_lists(&self, rest: Rest<Stream<'r>>) -> State<'r> {
+    /// How what is not taken apart is read.
+    fn behind_stretches(&self, rest: Rest<Stream<'r>>) -> State<'r> {
         let Rest { read, offset, line, failure, cut_record, inner } = rest;
         let stream: Stream<'r> = Box::new(io::Cursor::new(read).chain(Failing(failure)).chain(inner));
         if self.cut != Cut::Lines {
@@ -370,7 +382,10 @@ fn open(batch: &Batch, opener: &mut Opener<'_>) {
         Batch::Stretch(stretch) => {
             let sink = &mut Placed { sink: &mut *opener.sink, stretch };
             let mut inside = Opener { ctx: opener.ctx, sink, damaged: false, goes_on: stretch.goes_on() };
-            inside.documents(stretch.text(), 0, 1, stretch.ended());
+            match stretch.form() {
+                Form::Json => inside.documents(stretch.text(), 0, 1, stretch.ended()),
+                Form::Csv => inside.csv(stretch.text()),
+            }
         }
         Batch::Csv(bytes) => opener.csv(bytes),
         Batch::Messages(bytes) => super::refusals::open_file(opener, bytes),

@@ -1,36 +1,52 @@
-//! A stretch of a long list, made a document of its own: what stands before the list, some of its records, and what
-//! closes it. What is read in it is told at the places where it lies in the source.
+//! A stretch of a long file, made a file of its own: what stands before all records, some of these, and what closes
+//! them. What is read in it is told at the places where it lies in the source.
 
 use arrow::buffer::Buffer;
 
-use super::super::Reject;
-use super::super::authenticator::AuthenticatorRecord;
-use super::super::sink::{EventRecord, Fact, JsonDocument, Sink, Skipped, Span};
+use crate::formats::Reject;
+use crate::formats::authenticator::AuthenticatorRecord;
+use crate::formats::sink::{EventRecord, Fact, JsonDocument, Sink, Skipped, Span};
 
-/// Some records of a long list.
+/// What a file is that was taken apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::formats) enum Form {
+    /// A JSON document.
+    Json,
+    /// CSV.
+    Csv,
+}
+
+/// Some records of a long file.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Stretch {
-    /// The document made of them.
+    /// What it is.
+    pub(super) form: Form,
+    /// The file made of them.
     pub(super) text: Buffer,
-    /// Bytes of it that stand before the list.
+    /// Bytes of it that stand before the records.
     pub(super) head: usize,
-    /// Bytes of it that close the list and are not in the source.
+    /// Bytes of it that close them and are not in the source.
     pub(super) closing: usize,
-    /// Offset and line of the document whose list it is.
+    /// Offset and line of the file or document that was taken apart.
     pub(super) document: (u64, u64),
     /// Offset and line of the records.
     pub(super) records: (u64, u64),
-    /// More of the list follows.
+    /// More records follow.
     pub(super) goes_on: bool,
 }
 
 impl Stretch {
-    /// The document.
+    /// What it is.
+    pub(in crate::formats) fn form(&self) -> Form {
+        self.form
+    }
+
+    /// The file.
     pub(in crate::formats) fn text(&self) -> &[u8] {
         &self.text
     }
 
-    /// Whether more of its list follows.
+    /// Whether more records follow.
     pub(in crate::formats) fn goes_on(&self) -> bool {
         self.goes_on
     }
@@ -133,7 +149,15 @@ mod tests {
     fn places_in_the_made_document_are_places_in_the_source() {
         // A head of two lines at 100; the records begin at 5000, line 70.
         let text = Buffer::from(b"{\n\"events\":[\n{\"a\":1},\n{\"b\":2}\n]}".as_slice());
-        let stretch = Stretch { text, head: 12, closing: 3, document: (100, 5), records: (5000, 70), goes_on: true };
+        let stretch = Stretch {
+            form: Form::Json,
+            text,
+            head: 12,
+            closing: 3,
+            document: (100, 5),
+            records: (5000, 70),
+            goes_on: true,
+        };
         let place = |offset, line, length| {
             let s = stretch.place(Span { offset, line, length });
             (s.offset, s.line, s.length)

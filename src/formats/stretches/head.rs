@@ -2,9 +2,9 @@
 //! behind it. Only lists whose records stand for themselves are told. A list of objects is not one of them: what lacks
 //! in it proves an absence, so it is read whole.
 
-use super::super::fields::Fields;
-use super::super::recognise::BOM;
-use super::super::spanning::{ValueEnd, value_end};
+use crate::formats::fields::Fields;
+use crate::formats::recognise::BOM;
+use crate::formats::spanning::{ValueEnd, value_end};
 
 /// Bytes before a list that are looked through.
 const HEAD: usize = 64 << 10;
