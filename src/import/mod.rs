@@ -33,6 +33,7 @@ pub mod read_source;
 pub mod rebuild;
 pub mod resolve_copies;
 pub mod room;
+mod run;
 pub mod same_bytes;
 mod settle;
 pub mod source_rows;
