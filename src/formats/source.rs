@@ -21,7 +21,7 @@ use super::open::Opener;
 use super::recognise::{Cut, cut};
 use super::sink::{Fact, Sink};
 use super::spanning::{Part, Spanning};
-use super::stretches::{Bounds, Form, LongLists, LongTable, Placed, Rest, Stretch, Taken};
+use super::stretches::{Bounds, Form, LongLists, LongTable, Placed, Rest, Stretch, Taken, begins_list};
 use super::{Reject, warnings};
 
 /// Bytes looked at to recognise a file.
@@ -170,12 +170,14 @@ impl<'r> Source<'r> {
         if cut == Cut::Unknown && path.ends_with(LISTING_SUFFIX) {
             cut = Cut::Listing;
         }
+        let is_list = matches!(cut, Cut::Lines | Cut::Documents) && begins_list(&head);
         let stream: Stream<'r> = Box::new(io::Cursor::new(head).chain(Failing(failure)).chain(reader));
         let limits = *budget.limits();
         let Limits { long, line: record, buffered: damaged, .. } = limits;
         let bounds = Bounds { long, record, damaged, lines: cut == Cut::Lines };
         let state = match cut {
-            Cut::Lines | Cut::Documents => State::Lists(Box::new(LongLists::new(stream, bounds))),
+            _ if is_list => State::Lists(Box::new(LongLists::new(stream, bounds))),
+            Cut::Lines => lines(stream, &limits, (0, 1), None),
             Cut::Csv => State::Table(Box::new(LongTable::new(stream, bounds))),
             _ => State::Whole(Whole { stream, offset: 0, line: 1, cut_record: false }),
         };
@@ -241,14 +243,7 @@ impl<'r> Source<'r> {
         if self.cut != Cut::Lines {
             return State::Whole(Whole { stream, offset, line, cut_record });
         }
-        let longest = self.limits.line;
-        State::Lines {
-            reader: Box::new(BlockReader::with_max_line(stream, BLOCK, longest).beginning_at(offset, line)),
-            spanning: Spanning::new(self.limits.buffered),
-            joiner: Box::new(Joiner::new(longest)),
-            tail: cut_record.then_some(false),
-            ready: VecDeque::new(),
-        }
+        lines(stream, &self.limits, (offset, line), cut_record.then_some(false))
     }
 
     fn next_lines(&mut self) -> Option<Batch> {
@@ -337,6 +332,17 @@ impl<'r> Source<'r> {
             Reject::new(offset, line, b"", reason)
         });
         State::Failed { code, reject }
+    }
+}
+
+/// Lines from an offset and line on; `tail` says whether what stands before them was a whole record.
+fn lines<'r>(stream: Stream<'r>, limits: &Limits, (offset, line): (u64, u64), tail: Option<bool>) -> State<'r> {
+    State::Lines {
+        reader: Box::new(BlockReader::with_max_line(stream, BLOCK, limits.line).beginning_at(offset, line)),
+        spanning: Spanning::new(limits.buffered),
+        joiner: Box::new(Joiner::new(limits.line)),
+        tail,
+        ready: VecDeque::new(),
     }
 }
 

@@ -65,6 +65,11 @@ pub(super) struct Bounds {
     pub(super) lines: bool,
 }
 
+/// Whether a source that starts so may be a long list. It takes the first 64 KiB to tell.
+pub(super) fn begins_list(start: &[u8]) -> bool {
+    head::find(start).is_some()
+}
+
 impl Bounds {
     /// Bytes of a stretch.
     fn stretch(self) -> usize {
