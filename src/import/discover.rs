@@ -145,6 +145,7 @@ fn unreadable(path: &Path, source: io::Error) -> ImportError {
 fn add_path(root: &Path, found: &mut Found) -> Result<(), ImportError> {
     let mut walk =
         walkdir::WalkDir::new(root).follow_links(false).follow_root_links(true).sort_by_file_name().into_iter();
+    let (mut files, before) = (Vec::new(), found.bundles.len());
     while let Some(entry) = walk.next() {
         let entry = entry.map_err(|e| {
             let path = e.path().unwrap_or(root).to_owned();
@@ -153,35 +154,63 @@ fn add_path(root: &Path, found: &mut Found) -> Result<(), ImportError> {
         if entry.path_is_symlink() && entry.depth() > 0 {
             continue;
         }
-        if Bundle::is_bundle(entry.path()) {
+        let is_folder = if entry.depth() == 0 { entry.path().is_dir() } else { entry.file_type().is_dir() };
+        if !is_folder {
+            files.push(entry.into_path());
+        } else if Bundle::is_bundle(entry.path()) {
             let bundle = Arc::new(Bundle::open(entry.path())?);
             add_bundle(entry.path(), &bundle, found);
             found.bundles.push((entry.path().to_owned(), bundle));
-            if entry.path().is_dir() {
-                walk.skip_current_dir();
+            walk.skip_current_dir();
+        }
+    }
+    // Looking into every file waits for the disk.
+    let looked: Vec<Option<Looked>> = files.par_iter().map(|path| look(path)).collect::<Result<_, _>>()?;
+    for (path, looked) in files.into_iter().zip(looked) {
+        match looked {
+            Some(Looked::Bundle(bundle)) => {
+                add_bundle(&path, &bundle, found);
+                found.bundles.push((path, bundle));
             }
-            continue;
+            Some(Looked::Plain(input)) => found.inputs.push(*input),
+            None => {}
         }
-        if !entry.path().is_file() || is_companion(entry.path()) {
-            continue;
-        }
-        let meta = fs::metadata(entry.path()).map_err(|e| unreadable(entry.path(), e))?;
-        let modified = meta
-            .modified()
-            .ok()
-            .map(|t| Timestamp::from_micros(chrono::DateTime::<chrono::Utc>::from(t).timestamp_micros()));
-        found.inputs.push(Input {
-            path: display(entry.path()),
-            file_name: entry.file_name().to_string_lossy().into_owned(),
-            folder: entry.path().parent().map(display).unwrap_or_default(),
-            bundle: None,
-            size: meta.len(),
-            observed: modified.map(|t| (ObservedAt { from: t, to: t }, ObservedBasis::Modified)),
-            inside: BTreeMap::new(),
-            origin: Origin::File(entry.path().to_owned()),
-        });
+    }
+    if let Some(added) = found.bundles.get_mut(before..) {
+        added.sort_by(|(a, _), (b, _)| a.cmp(b));
     }
     Ok(())
+}
+
+/// What a file is.
+enum Looked {
+    Bundle(Arc<Bundle>),
+    Plain(Box<Input>),
+}
+
+/// Looks into a file; `None` for what is no evidence: sockets, say, and what lies beside a bundle.
+fn look(path: &Path) -> Result<Option<Looked>, ImportError> {
+    if Bundle::is_bundle(path) {
+        return Ok(Some(Looked::Bundle(Arc::new(Bundle::open(path)?))));
+    }
+    if !path.is_file() || is_companion(path) {
+        return Ok(None);
+    }
+    let meta = fs::metadata(path).map_err(|e| unreadable(path, e))?;
+    let modified = meta
+        .modified()
+        .ok()
+        .map(|t| Timestamp::from_micros(chrono::DateTime::<chrono::Utc>::from(t).timestamp_micros()));
+    Ok(Some(Looked::Plain(Box::new(Input {
+        path: display(path),
+        file_name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        folder: path.parent().map(display).unwrap_or_default(),
+        bundle: None,
+        size: meta.len(),
+        observed: modified.map(|t| (ObservedAt { from: t, to: t }, ObservedBasis::Modified)),
+        inside: BTreeMap::new(),
+        origin: Origin::File(path.to_owned()),
+    }))))
 }
 
 fn add_bundle(path: &Path, bundle: &Arc<Bundle>, found: &mut Found) {

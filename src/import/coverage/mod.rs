@@ -123,10 +123,11 @@ impl LogNotes {
         let series = self.series.by_writer();
         let stretches = ticks::stretches(&self.minutes.into_ordered(MINUTE));
         let gaps = rotation::gaps(&series, sources);
+        let (of_servers, of_levels) = rayon::join(|| servers::rows(&series, sources), || self.levels.rows());
         let mut rows = log::rows(&stretches);
         rows.extend(rotation::rows(&gaps));
-        rows.extend(servers::rows(&series, sources));
-        rows.extend(self.levels.rows());
+        rows.extend(of_servers);
+        rows.extend(of_levels);
         rows.extend(self.filters.rows());
         rows.extend(self.removed.rows());
         Logged { stretches, gaps, rows }
