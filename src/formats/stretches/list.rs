@@ -103,6 +103,7 @@ impl<R: Read> LongLists<R> {
     /// The next stretch of a list. What is read stands behind its `[` or a comma.
     fn take_from(&mut self, list: List) -> Taken {
         let mut records: Vec<(usize, usize)> = Vec::new();
+        let mut least = self.bounds.stretch();
         loop {
             let behind = records.last().map_or(0, |(_, end)| *end);
             match self.next_record(behind, !records.is_empty()) {
@@ -121,7 +122,12 @@ impl<R: Read> LongLists<R> {
                             }
                             Next::Damage(_) => return self.rest(&list),
                         },
-                        Some(b',') if end >= self.bounds.stretch() && !self.ends_open(&list, &records) => {
+                        Some(b',') if end >= least => {
+                            if self.ends_open(&list, &records) {
+                                // Looked at again when more is there: it takes a while.
+                                least = end + self.bounds.stretch() / 4;
+                                continue;
+                            }
                             let comma = blank(&self.source.bytes, end) + 1;
                             return self.cut(List { like: self.shown(start), ..list }, end, comma);
                         }
