@@ -501,7 +501,6 @@ proptest! {
 
     /// However much of each record is lost: doubt is allowed, a wrong answer is not.
     #[test]
-    #[ignore = "known gap: some mixes of cut, truncated and code-less records still give a contradiction that is none"]
     fn damaged_logs_leave_doubt_and_no_wrong_answer(
         ops in ops(24),
         level in level(),

@@ -50,6 +50,14 @@ impl Births {
         fits.last().and_then(|i| self.0.get(*i)).map(|(b, _)| b.when)
     }
 
+    /// When the first of them, between the two times, that can have created this name did so.
+    pub(super) fn first(&self, name: &str, from: Timestamp, to: Timestamp) -> Option<Timestamp> {
+        let before = self.0.partition_point(|(b, _)| b.when < from);
+        let later = self.0.get(before..).unwrap_or_default().iter().take_while(|(b, _)| b.when <= to);
+        let found = later.enumerate().find(|(n, (b, _))| *n >= TRIED || name.starts_with(&b.prefix));
+        found.map(|(_, (b, _))| b.when)
+    }
+
     /// When the last of them, between the two times, that can have created this name did so.
     pub(super) fn between(&self, name: &str, from: Timestamp, to: Timestamp) -> Option<Timestamp> {
         let after = self.0.partition_point(|(b, _)| b.when <= to);

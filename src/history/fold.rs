@@ -48,13 +48,27 @@ impl Run {
 
     /// Whether nothing can have happened unseen between `at` and `t`.
     pub(super) fn covers(&self, t: Timestamp, kin: Kindred<'_>) -> bool {
-        let nameless = || !self.here.surely() && kin.births.between(&self.name, self.at, t).is_some();
-        self.firm && kin.cover.full(self.at, t) && !nameless()
+        self.firm && kin.cover.full(self.at, t) && !self.nameless(t, kin)
+    }
+
+    /// Whether a creation under a name that the log does not show, between `at` and `t`, may have been of this one.
+    pub(super) fn nameless(&self, t: Timestamp, kin: Kindred<'_>) -> bool {
+        !self.here.surely() && kin.births.between(&self.name, self.at, t).is_some()
     }
 
     /// Whether a request that may have deleted many came between `at` and `t`.
     pub(super) fn disturbed(&self, t: Timestamp, kin: Kindred<'_>) -> bool {
         kin.turns.get(kin.turns.partition_point(|turn| *turn < self.at)).is_some_and(|turn| *turn <= t)
+    }
+
+    /// Takes the next point where deletions of many are not among the points: of what one of them may have taken
+    /// nothing is known any more, not even by later changes of the name.
+    pub(super) fn pass(&mut self, point: &Point, exact: bool, kin: Kindred<'_>) {
+        if let Some(state) = self.here.object().filter(|_| self.disturbed(point.lo, kin)) {
+            let why = "a deletion of many may have taken it";
+            self.here = Here::Object(Arc::new(State::blank(&state.origin, false, why)));
+        }
+        self.advance(point, exact, kin);
     }
 
     /// What is known right before a point that says `point.before()` of it.

@@ -38,6 +38,8 @@ pub(super) struct Gaps<'a> {
     pub(super) dawn: Timestamp,
     /// Set while the sighting at the end of a gap is known to be there only from some time on.
     pub(super) since: Option<Timestamp>,
+    /// From when on what may be there may be another one, created under a name that the log does not show.
+    pub(super) other: Option<Timestamp>,
     pub(super) spans: Vec<Span>,
     pub(super) findings: &'a mut Vec<Finding>,
 }
@@ -71,6 +73,8 @@ pub(super) struct Reach {
     /// Covered from here to the end.
     pub(super) backwards: Timestamp,
     pub(super) full: bool,
+    /// When it may last have been created under a name that the log does not show.
+    pub(super) nameless: Option<Timestamp>,
 }
 
 impl Gaps<'_> {
@@ -89,10 +93,14 @@ impl Gaps<'_> {
         let to = point.map_or(Timestamp::MAX, |p| p.lo);
         let mut reach = self.reach(floor, from, point, to);
         // Where it may not have been there, it may have been created under a name that the log does not show.
-        let nameless = self.kin.births.between(&self.key.name, floor, point.map_or(Timestamp::MAX, |p| p.hi));
-        if let Some(last) = nameless.filter(|_| !before.surely()) {
-            let (onwards, backwards) = (reach.from, reach.backwards.max(last).min(reach.to));
-            reach = Reach { full: false, onwards, backwards, ..reach };
+        let until = point.map_or(Timestamp::MAX, |p| p.hi);
+        let nameless = self.kin.births.between(&self.key.name, floor, until);
+        self.other = self.kin.births.first(&self.key.name, floor, until).filter(|_| !before.surely());
+        let lasted = |last: &Timestamp| before.surely() && (reach.full || *last <= reach.onwards);
+        if let Some(last) = nameless.filter(|last| !lasted(last)) {
+            let onwards = if before.surely() { reach.onwards } else { reach.from };
+            let backwards = reach.backwards.max(last).min(reach.to);
+            reach = Reach { full: false, onwards, backwards, nameless: Some(last), ..reach };
         }
         let claim = point.map_or(Before::Nothing, Point::before);
         let here = revived(before, &claim, from, reach.full).unwrap_or_else(|| before.clone());
@@ -139,10 +147,23 @@ impl Gaps<'_> {
         let onwards = if firm { cover.onwards(from).min(to) } else { from };
         let backwards =
             if firm_end && to < Timestamp::MAX { cover.backwards(to).max(if firm { from } else { floor }) } else { to };
-        Reach { floor, from, to, onwards, backwards, full }
+        Reach { floor, from, to, onwards, backwards, full, nameless: None }
     }
 
     pub(super) fn emit(&mut self, from: Timestamp, to: Timestamp, state: &Arc<State>, at_best: Basis) {
+        if from >= to {
+            return;
+        }
+        if let Some(other) = self.other.filter(|other| !state.surely && *other < to) {
+            let other = other.max(from);
+            self.span(from, other, state, at_best);
+            let blank = Arc::new(State::blank(&state.origin, false, state.reason()));
+            return self.span(other, to, &blank, at_best);
+        }
+        self.span(from, to, state, at_best);
+    }
+
+    fn span(&mut self, from: Timestamp, to: Timestamp, state: &Arc<State>, at_best: Basis) {
         if from >= to {
             return;
         }

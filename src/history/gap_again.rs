@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::model::basis::Basis;
 use crate::model::time::Timestamp;
 
+use super::body::SECOND;
 use super::gap::{Arrival, Gaps, Reach, later_write};
 use super::know::{Origin, State, What, revision};
 use super::parts::Parts;
@@ -22,6 +23,10 @@ impl Gaps<'_> {
         let relation = self.relation(old, seen);
         let same_number = numbers.is_some_and(|(a, b)| a == b);
         let written = arrival.written(self);
+        // Unless it is known to be the same, it may have been created while it was being read.
+        let proven = same_number || old.uid.is_some() && old.uid == seen.uid;
+        let born = seen.created.map_or(Timestamp::MAX, |c| c.plus_micros(SECOND));
+        self.since = reach.nameless.filter(|_| !proven).map(|last| last.min(born));
         if same_number && matches!(relation, Relation::Differs) && self.kin.kind.rbac.is_some() {
             self.forged(old, reach, arrival);
         } else if same_number {

@@ -41,8 +41,19 @@ impl Gaps<'_> {
             Some(_) => self.emit(known, end, &Arc::new(old.doubted(why)), Basis::Unknown),
             None => self.emit(known, end, &Arc::new(State::blank(&old.origin, false, why)), Basis::Unknown),
         }
-        let trust = if missed { Trust::Not } else { Trust::Until(None) };
+        // The new one may be what a request created under a name that the log does not show.
+        let nameless = || match born {
+            Some(born) => self.named(born, reach.to),
+            None => self.kin.births.between(&self.key.name, known, arrival.point.hi),
+        };
+        let trust = if missed { Trust::Not } else { Trust::Until(nameless()) };
         self.arrive(end, reach.to, arrival, trust);
+    }
+
+    /// When a request that names no object may have created this one, which was born in the second given.
+    fn named(&self, born: Timestamp, to: Timestamp) -> Option<Timestamp> {
+        let there = self.kin.cover.full(born, born.plus_micros(SECOND).min(to));
+        self.kin.births.created(&self.key.name, born, there)
     }
 
     /// It existed when other evidence says it did not.
@@ -65,8 +76,7 @@ impl Gaps<'_> {
             let second = born.plus_micros(SECOND);
             // Its creation lies where the log would show it, with a second to spare for the answer.
             let shown = self.kin.cover.full(born, second.plus_micros(SECOND));
-            let there = self.kin.cover.full(born, second.min(reach.to));
-            let nameless = self.kin.births.created(&self.key.name, born, there);
+            let nameless = self.named(born, reach.to);
             let missing = shown && nameless.is_none();
             if missing && self.kin.kind.rbac.is_some() {
                 let message = format!("{} was created at {born}, where the log shows no such creation", self.key);
@@ -111,6 +121,8 @@ impl Gaps<'_> {
     /// The object from its creation (or from where else it is known to be there) to the end of the gap.
     fn arrive(&mut self, from: Timestamp, to: Timestamp, arrival: &Arrival<'_>, trust: Trust) {
         let new = &arrival.state;
+        // Created in a stretch of the log that ends before it was seen, it may have been changed since.
+        let over_hole = matches!(trust, Trust::Until(Some(at)) if !self.kin.cover.full(at, to));
         let (trusted, nameless) = match trust {
             Trust::Not => (false, to),
             Trust::Until(nameless) => (true, nameless.unwrap_or(Timestamp::MIN)),
@@ -135,7 +147,7 @@ impl Gaps<'_> {
         let before = Arc::new(new.changed(&new.origin, why));
         // A log that missed the creation may have missed changes as well.
         let doubtful = changed || !trusted || missed;
-        let early = if doubtful && held > sure { &before } else { new };
+        let early = if over_hole || doubtful && held > sure { &before } else { new };
         self.emit(from, sure, &Arc::new(early.doubted("its creation is known to the second only")), Basis::Unknown);
         match arrival.seen {
             None => return self.emit(sure, to, new, Basis::Observed),

@@ -136,10 +136,10 @@ fn try_places(
     for (lo, hi, sight) in open {
         while done < lo {
             for sight in placed.get(done).into_iter().flatten() {
-                run.advance(&point(sight, sight.from, sight.to), exact, kin);
+                run.pass(&point(sight, sight.from, sight.to), exact, kin);
             }
             if let Some(next) = points.get(done) {
-                run.advance(next, exact, kin);
+                run.pass(next, exact, kin);
             }
             done = done.saturating_add(1);
         }
@@ -169,7 +169,7 @@ fn choose(
             fits.push(place);
         }
         if let Some(next) = points.get(place) {
-            run.advance(next, exact, kin);
+            run.pass(next, exact, kin);
         }
     }
     match fits.as_slice() {
@@ -182,14 +182,20 @@ fn choose(
 /// Whether a sighting can stand between what is known and the next change inside its window.
 fn fits_in(run: &Run, next: Option<&Point>, sight: &Sight, kin: Kindred<'_>) -> bool {
     let seen = &sight.state;
-    let follows = match next.map(Point::before) {
+    let from = sight.from.max(run.at);
+    // What the next change says of the instant before it holds for the snapshot where nothing else lies between.
+    let silent = |n: &&Point| kin.cover.full(from, n.lo) && !run.disturbed(n.lo, kin);
+    let follows = match next.filter(silent).map(Point::before) {
         Some(Before::Absent) => false,
         Some(Before::Exists(life)) => life.may_be(seen.uid.as_ref(), seen.created),
         Some(Before::Seen(state)) => state.may_be(seen.uid.as_ref(), seen.created),
         Some(Before::Nothing | Before::Perhaps) | None => true,
     };
+    // Up to the next change, or the end of the window, the snapshot may have read it.
+    let until = next.map_or(sight.to, |n| n.lo.min(sight.to));
     // Without a log anything may have happened in between; deletions of many are weighed later.
-    if !follows || !run.covers(sight.from.max(run.at), kin) || run.disturbed(sight.to, kin) {
+    let covered = run.covers(from, kin) && !run.nameless(until, kin);
+    if !follows || !covered || run.disturbed(sight.to, kin) {
         return follows;
     }
     match &run.here {

@@ -171,7 +171,7 @@ impl Scene {
 
     fn spans(&self, line: &Line, kin: Kindred<'_>, findings: &mut Vec<Finding>) -> Vec<Span> {
         let run = start(line, self.genesis(kin.kind));
-        let gaps = Gaps { key: &line.key, kin, dawn: self.dawn, since: None, spans: Vec::new(), findings };
+        let gaps = Gaps { key: &line.key, kin, dawn: self.dawn, since: None, other: None, spans: Vec::new(), findings };
         spans(line, &run, gaps)
     }
 

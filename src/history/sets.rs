@@ -52,7 +52,8 @@ impl Sets<'_> {
         }
         let list = self.lists(kind).and_then(|l| l.last(namespace, Timestamp::MIN, t, |l| !l.supposed));
         if let Some(list) = list {
-            let known = self.reach(list).to;
+            // While a list was read that the log does not cover, objects may have come to be that it lacks.
+            let known = if self.firm(list) { self.reach(list).to } else { list.from };
             if known >= t {
                 return None;
             }

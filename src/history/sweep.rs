@@ -103,14 +103,18 @@ impl Walk<'_> {
     /// Notes that what is in doubt may also have been deleted by a later request.
     fn extend(&mut self, i: usize, when: Timestamp, origin: &Arc<Origin>) {
         let last = self.points.get_mut(i).and_then(|p| p.last_mut());
-        let run = self.runs.get_mut(i);
-        if let (Some(Point { hi, mark: Mark::Swept { .. }, .. }), Some(run)) = (last, run) {
+        let Some(run) = self.runs.get_mut(i) else { return };
+        // Of what was created meanwhile under a name that the log does not show nothing else is known.
+        let nameless = run.nameless(when, self.kin);
+        if let (Some(Point { hi, mark: Mark::Swept { .. }, .. }), false) = (last, nameless) {
             *hi = when;
             run.at = when;
             return;
         }
-        let here = self.runs.get(i).map(|r| r.here.clone());
-        let Some(after) = here else { return };
+        let after = match (run.here.object(), nameless) {
+            (Some(state), true) => Here::Object(Arc::new(State::blank(origin, false, state.reason()))),
+            _ => run.here.clone(),
+        };
         let mark = Mark::Swept { before: Before::Nothing, after, origin: Arc::clone(origin) };
         self.put(i, Point { lo: when, hi: when, mark });
     }
