@@ -204,3 +204,22 @@ fn between_two_cut_deletions_of_many_another_life_may_have_begun() {
     assert_eq!(codes(&history), [""; 0], "{:?}", history.findings);
     assert!(matches!(ask(&rbac(&history), &b(), ms(10_045)), Answer::Present(_, Basis::Observed)));
 }
+
+/// Within the second that its creation is known to, an earlier life that no evidence shows may have been deleted.
+#[test]
+fn a_cut_deletion_of_many_may_have_taken_an_earlier_life_of_the_same_second() {
+    let mut sim = Sim::new();
+    sim.create(b(), binding("view", "ann"));
+    let logged = sim.after(1_000).now;
+    sim.after(1_500).delete_collection("ClusterRoleBinding", "", "", |_| true);
+    cut(&mut sim);
+    sim.after(20).create(b(), binding("view", "eve"));
+    cut(&mut sim);
+    let born = sim.now;
+    bindings(sim.after(10));
+    sim.after(100);
+    let history = history(&sim.evidence_of(Level::RequestResponse, vec![Interval::new(ms(logged), sim.t())]));
+    let timeline = rbac(&history);
+    assert_eq!(ask(&timeline, &b(), ms(12_505)), Answer::Unknown, "{:?}", show(&history, &b()));
+    assert!(matches!(ask(&timeline, &b(), ms(born)), Answer::Present(_, Basis::Observed)));
+}

@@ -29,6 +29,13 @@ pub(super) struct Kindred<'a> {
     pub(super) turns: &'a [Timestamp],
 }
 
+impl Kindred<'_> {
+    /// Whether a request that may have deleted many came between the two times.
+    pub(super) fn disturbed(&self, from: Timestamp, to: Timestamp) -> bool {
+        self.turns.get(self.turns.partition_point(|turn| *turn < from)).is_some_and(|turn| *turn <= to)
+    }
+}
+
 /// The walk: what is known now.
 #[derive(Clone, Debug)]
 pub(super) struct Run {
@@ -58,7 +65,7 @@ impl Run {
 
     /// Whether a request that may have deleted many came between `at` and `t`.
     pub(super) fn disturbed(&self, t: Timestamp, kin: Kindred<'_>) -> bool {
-        kin.turns.get(kin.turns.partition_point(|turn| *turn < self.at)).is_some_and(|turn| *turn <= t)
+        kin.disturbed(self.at, t)
     }
 
     /// Takes the next point where deletions of many are not among the points: of what one of them may have taken

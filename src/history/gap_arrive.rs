@@ -148,7 +148,11 @@ impl Gaps<'_> {
         // A log that missed the creation may have missed changes as well.
         let doubtful = changed || !trusted || missed;
         let early = if over_hole || doubtful && held > sure { &before } else { new };
-        self.emit(from, sure, &Arc::new(early.doubted("its creation is known to the second only")), Basis::Unknown);
+        let why = "its creation is known to the second only";
+        // A deletion of many in that second may have taken another one, which no evidence shows.
+        let early =
+            if self.kin.disturbed(from, sure) { State::blank(&new.origin, false, why) } else { early.doubted(why) };
+        self.emit(from, sure, &Arc::new(early), Basis::Unknown);
         match arrival.seen {
             None => return self.emit(sure, to, new, Basis::Observed),
             Some(_) if changed => self.emit(sure, held, &before, Basis::Unknown),

@@ -177,7 +177,8 @@ impl Scene {
 
     fn write(&self, folded: &Folded, rebuilt: &mut Rebuilt) {
         let kind = Arc::clone(&folded.kind);
-        let kin = self.kin(&kind, &folded.births, &[]);
+        let times: Vec<Timestamp> = folded.turns.iter().map(|t| t.when).collect();
+        let kin = self.kin(&kind, &folded.births, &times);
         for line in &folded.lines {
             let spans = self.spans(line, kin, &mut rebuilt.findings);
             rebuilt.versions.extend(versions(&line.key, &kind, spans));
