@@ -9,7 +9,6 @@ use kubesleuth::model::basis::Basis;
 use kubesleuth::model::object::{ObjectKey, ObservedAt};
 use kubesleuth::model::rbac::RbacKind;
 use kubesleuth::model::time::Interval;
-use serde_json::json;
 
 fn b() -> ObjectKey {
     key("ClusterRoleBinding", "", "b")
