@@ -37,8 +37,11 @@ fn kind(header: &[String]) -> Option<Kind> {
 }
 
 fn header(bytes: &[u8]) -> Option<Vec<String>> {
-    let row = Rows::new(bytes).next()?;
-    Some(row.cells.iter().map(|c| String::from_utf8_lossy(c).trim().to_owned()).collect())
+    Some(names(&Rows::new(bytes).next()?))
+}
+
+fn names(header: &Row<'_>) -> Vec<String> {
+    header.cells.iter().map(|c| String::from_utf8_lossy(c).trim().to_owned()).collect()
 }
 
 /// What a CSV export's header says.
@@ -52,7 +55,7 @@ impl Table {
     /// The header that `bytes` begin with, and its length with its line end.
     pub(super) fn of(bytes: &[u8]) -> Option<(Self, usize)> {
         let row = Rows::new(bytes).next()?;
-        let header: Vec<String> = row.cells.iter().map(|c| String::from_utf8_lossy(c).trim().to_owned()).collect();
+        let header = names(&row);
         let kind = kind(&header)?;
         let behind = bytes.get(row.range.end..)?;
         let end = memchr::memchr(b'\n', behind).map(|i| row.range.end + i + 1)?;
@@ -67,20 +70,11 @@ impl Table {
     /// Where rows may be cut: behind the first that ends at `least` or later. `bytes` start with a row; `all` says that
     /// nothing more can be read. `None` where that has to be read first.
     pub(super) fn rows_end(&self, bytes: &[u8], least: usize, all: bool) -> Option<usize> {
-        let mut rows = Rows::new(bytes);
-        let mut budget = bytes.len().saturating_mul(8);
-        while let Some(row) = rows.next() {
-            let raw = bytes.get(row.range.clone()).unwrap_or_default();
+        for (row, damaged) in Walk::new(bytes, self.kind, &self.header) {
             if row.range.end == bytes.len() && !all {
                 return None;
             }
-            let swallowed = memchr::memchr(b'\n', raw).is_some();
-            if swallowed && is_damaged(self.kind, &self.header, &row) && budget > raw.len() {
-                budget -= raw.len();
-                rows.restart(&row);
-                continue;
-            }
-            if row.range.end >= least {
+            if !damaged && row.range.end >= least {
                 let behind = bytes.get(row.range.end..).unwrap_or_default();
                 return Some(memchr::memchr(b'\n', behind).map_or(bytes.len(), |i| row.range.end + i + 1));
             }
@@ -93,6 +87,38 @@ impl Table {
 pub(super) fn recognises(head: &[u8]) -> bool {
     let line = head.split(|b| *b == b'\n').next().unwrap_or_default();
     header(line).is_some_and(|h| kind(&h).is_some())
+}
+
+/// Walks over rows, and says of each whether it is one by damage: then only its first line is lost.
+struct Walk<'b, 'h> {
+    rows: Rows<'b>,
+    bytes: &'b [u8],
+    kind: Kind,
+    header: &'h [String],
+    /// Every restart reads again what a row swallowed; evidence does not need that often.
+    budget: usize,
+}
+
+impl<'b, 'h> Walk<'b, 'h> {
+    fn new(bytes: &'b [u8], kind: Kind, header: &'h [String]) -> Self {
+        Self { rows: Rows::new(bytes), bytes, kind, header, budget: bytes.len().saturating_mul(8) }
+    }
+}
+
+impl<'b> Iterator for Walk<'b, '_> {
+    type Item = (Row<'b>, bool);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let row = self.rows.next()?;
+        let raw = self.bytes.get(row.range.clone()).unwrap_or_default();
+        let swallowed = memchr::memchr(b'\n', raw).is_some();
+        let damaged = swallowed && is_damaged(self.kind, self.header, &row) && self.budget > raw.len();
+        if damaged {
+            self.budget -= raw.len();
+            self.rows.restart(&row);
+        }
+        Some((row, damaged))
+    }
 }
 
 /// Whether a row over several lines is one by damage: its event cannot be read.
@@ -122,22 +148,18 @@ impl Opener<'_> {
             Some(rest) => (rest, BOM.len()),
             None => (bytes, 0),
         };
-        let (Some(header), mut rows) = (header(bytes), Rows::new(bytes)) else { return };
+        let Some(header) = header(bytes) else { return };
         let Some(kind) = kind(&header) else { return };
-        rows.next();
+        let mut walk = Walk::new(bytes, kind, &header);
+        walk.rows.next();
         let mut count = 0_u64;
-        // Every restart reads again what a row swallowed; evidence does not need that often.
-        let mut budget = bytes.len().saturating_mul(8);
-        while let Some(row) = rows.next() {
+        for (row, damaged) in walk {
             count += 1;
             let raw = bytes.get(row.range.clone()).unwrap_or_default();
             let spot = Spot::verbatim((base + row.range.start) as u64, row.line + 1, raw.len());
-            let swallowed = memchr::memchr(b'\n', raw).is_some();
-            if swallowed && is_damaged(kind, &header, &row) && budget > raw.len() {
-                budget -= raw.len();
+            if damaged {
                 let line = raw.split(|b| *b == b'\n').next().unwrap_or_default();
                 self.reject_row(line, "expected a row, found a cell without its closing quote", spot.span, true);
-                rows.restart(&row);
                 continue;
             }
             self.row(kind, &header, &row, raw, spot);

@@ -21,7 +21,7 @@ use super::open::Opener;
 use super::recognise::{Cut, cut};
 use super::sink::{Fact, Sink};
 use super::spanning::{Part, Spanning};
-use super::stretches::{Bounds, Form, LongLists, LongTable, Placed, Rest, Stretch, Taken, begins_list};
+use super::stretches::{Bounds, Form, LongLists, LongTable, Rest, Stretch, Taken, begins_list};
 use super::{Reject, warnings};
 
 /// Bytes looked at to recognise a file.
@@ -386,7 +386,7 @@ fn open(batch: &Batch, opener: &mut Opener<'_>) {
             opener.documents(&block.bytes, block.offset, block.first_line, block.bytes.ends_with(b"\n"));
         }
         Batch::Stretch(stretch) => {
-            let sink = &mut Placed { sink: &mut *opener.sink, stretch };
+            let sink = &mut stretch.placed(&mut *opener.sink);
             let mut inside = Opener { ctx: opener.ctx, sink, damaged: false, goes_on: stretch.goes_on() };
             match stretch.form() {
                 Form::Json => inside.documents(stretch.text(), 0, 1, stretch.ended()),

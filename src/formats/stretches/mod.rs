@@ -17,9 +17,9 @@ use std::io;
 use super::Reject;
 
 pub(super) use self::list::LongLists;
+pub(super) use self::placed::Form;
 #[allow(unreachable_pub)] // A batch of a source may be one.
 pub use self::placed::Stretch;
-pub(super) use self::placed::{Form, Placed};
 pub(super) use self::table::LongTable;
 
 /// Bytes from which on a file is long. What a log service gives in one page is shorter.

@@ -70,15 +70,24 @@ impl Stretch {
         self.text.len() - self.closing
     }
 
-    /// The place in the source of what lies at `span` in the document.
-    fn place(&self, span: Span) -> Span {
+    /// Hands on to `sink` what is read in it.
+    pub(in crate::formats) fn placed<'s>(&'s self, sink: &'s mut dyn Sink) -> Placed<'s> {
+        Placed { sink, stretch: self, lines_before: self.lines_before() }
+    }
+
+    /// Lines that end in the head.
+    fn lines_before(&self) -> u64 {
+        memchr::memchr_iter(b'\n', self.text.get(..self.head).unwrap_or_default()).count() as u64
+    }
+
+    /// The place in the source of what lies at `span` in the document, in whose head `lines_before` lines end.
+    fn place(&self, span: Span, lines_before: u64) -> Span {
         let (head, end) = (self.head as u64, self.end() as u64);
         let to = span.offset.saturating_add(span.length).min(end);
         if span.offset >= head {
-            let before = self.text.get(..self.head).map_or(0, |h| memchr::memchr_iter(b'\n', h).count() as u64);
             return Span {
                 offset: self.records.0 + (span.offset.min(end) - head),
-                line: self.records.1 + span.line.saturating_sub(1 + before),
+                line: self.records.1 + span.line.saturating_sub(1 + lines_before),
                 length: to.saturating_sub(span.offset),
             };
         }
@@ -92,27 +101,34 @@ impl Stretch {
 
 /// Hands on what is read in a stretch.
 pub(in crate::formats) struct Placed<'s> {
-    pub(in crate::formats) sink: &'s mut dyn Sink,
-    pub(in crate::formats) stretch: &'s Stretch,
+    sink: &'s mut dyn Sink,
+    stretch: &'s Stretch,
+    lines_before: u64,
+}
+
+impl Placed<'_> {
+    fn place(&self, span: Span) -> Span {
+        self.stretch.place(span, self.lines_before)
+    }
 }
 
 impl Sink for Placed<'_> {
     fn event(&mut self, record: EventRecord<'_>) {
-        let span = self.stretch.place(record.span);
+        let span = self.place(record.span);
         self.sink.event(EventRecord { span, ..record });
     }
 
     fn json(&mut self, document: JsonDocument<'_>) {
-        let span = self.stretch.place(document.span);
+        let span = self.place(document.span);
         self.sink.json(JsonDocument { span, ..document });
     }
 
     fn authenticator(&mut self, record: &AuthenticatorRecord<'_>, span: Span, log_stream: Option<&str>) {
-        self.sink.authenticator(record, self.stretch.place(span), log_stream);
+        self.sink.authenticator(record, self.place(span), log_stream);
     }
 
     fn skip(&mut self, what: Skipped, span: Span) {
-        self.sink.skip(what, self.stretch.place(span));
+        self.sink.skip(what, self.place(span));
     }
 
     fn reject(&mut self, reject: Reject) {
@@ -121,7 +137,7 @@ impl Sink for Placed<'_> {
         if offset >= self.stretch.end() as u64 {
             return;
         }
-        let span = self.stretch.place(Span { offset, line, length });
+        let span = self.place(Span { offset, line, length });
         if span.length == length {
             return self.sink.reject(Reject { offset: span.offset, line: span.line, ..reject });
         }
@@ -159,7 +175,7 @@ mod tests {
             goes_on: true,
         };
         let place = |offset, line, length| {
-            let s = stretch.place(Span { offset, line, length });
+            let s = stretch.place(Span { offset, line, length }, stretch.lines_before());
             (s.offset, s.line, s.length)
         };
         assert_eq!(stretch.source_bytes(), b"\n{\"a\":1},\n{\"b\":2}");
